@@ -26,12 +26,12 @@
 #include "daemon/api/tokens.h"
 #include "daemon/backend/backend.h"
 #include "daemon/base/clock.h"
-#include "daemon/base/file_share.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/base/catalogue.h"
 #include "daemon/base/prices.h"
 #include "daemon/config.h"
+#include "daemon/config_limits.h"
 #include "daemon/front/bus/bus.h"
 #include "daemon/front/front.h"
 #include "daemon/front/http/http.h"
@@ -167,46 +167,9 @@ static void on_hand_over(evutil_socket_t number, short events, void *userdata)
 
 /* ---- Reload ---- */
 
-static struct queue_limits limits_of(const struct config *config)
-{
-	return (struct queue_limits){
-		.max_pending = config->max_pending,
-		.max_pending_per_user = config->max_pending_per_user,
-		.max_running = config->max_running,
-		.max_running_per_user = config->max_running_per_user,
-		.max_interactive = config->max_interactive,
-		.max_interactive_per_user = config->max_interactive_per_user,
-	};
-}
-
-static int64_t connections_of(const struct config *config)
-{
-	int64_t n = file_share();
-
-	return n < config->max_connections ? n : config->max_connections;
-}
-
 static int limit_calls(struct daemon *daemon, const struct config *config)
 {
 	return backend_set_limits(daemon->backend, config->max_calls, config->max_calls_per_user);
-}
-
-static struct user_limits user_limits_of(const struct config *config)
-{
-	const int64_t mib = 1024 * 1024;
-
-	return (struct user_limits){ .slots = {
-		[USER_CONNECTIONS] = { connections_of(config), config->max_connections_per_user },
-		[USER_REQUESTS] = { config->max_requests, config->max_requests_per_user },
-		[USER_WATCHES] = { config->max_watches, config->max_watches_per_user },
-		[USER_LARGE_MESSAGES] = { config->max_large_messages,
-					  config->max_large_messages_per_user },
-		[USER_INPUT] = { config->max_input_mib * mib,
-				 config->max_input_mib_per_user * mib },
-		[USER_OUTPUT] = { config->max_output_mib * mib,
-				  config->max_output_mib_per_user * mib },
-		[USER_UNUSED_SOCKETS] = { UNUSED_SOCKETS_MAX, UNUSED_SOCKETS_PER_USER_MAX },
-	} };
 }
 
 static void keep(struct daemon *daemon, const struct config *config)
@@ -221,25 +184,12 @@ static void keep(struct daemon *daemon, const struct config *config)
 	store_set_cache_bytes(daemon->service.store, config->response_cache_mib_per_user * 1024 * 1024);
 }
 
-static struct http_limits http_limits_of(const struct config *config)
-{
-	return (struct http_limits){
-		.connections = config->http_max_connections,
-		.requests_per_second = config->http_max_requests_per_second,
-		.body_bytes = config->http_max_body_mib * 1024 * 1024,
-		.idle_seconds = config->http_idle_seconds,
-		.heartbeat_seconds = config->http_heartbeat_seconds,
-		.message_seconds = config->message_seconds,
-		.output_stall_seconds = config->output_stall_seconds,
-	};
-}
-
 /* Takes over what can change while the daemon runs: the level of the log, and limits. */
 static void apply(struct daemon *daemon, const struct config *config)
 {
-	const struct queue_limits limits = limits_of(config);
-	const struct user_limits user_limits = user_limits_of(config);
-	const struct http_limits http_limits = http_limits_of(config);
+	const struct queue_limits limits = config_queue_limits(config);
+	const struct user_limits user_limits = config_user_limits(config);
+	const struct http_limits http_limits = config_http_limits(config);
 
 	log_set_level((int)config->log_level);
 	queue_set_limits(daemon->service.queue, &limits);
@@ -357,14 +307,6 @@ static void on_trouble(void *userdata, enum store_trouble trouble)
 	queue_storage_trouble(daemon->service.queue, trouble);
 }
 
-static struct principal_rules rules_of(const struct config *config)
-{
-	return (struct principal_rules){
-		.administrator_uid = config->system ? 0 : (int64_t)getuid(),
-		.administrator_gid = config->administrator_group,
-	};
-}
-
 static int start_bus(struct daemon *daemon)
 {
 	const struct bus_options options = {
@@ -372,7 +314,7 @@ static int start_bus(struct daemon *daemon)
 		.service = &daemon->service,
 		.front = daemon->front,
 		.system = daemon->config.system,
-		.rules = rules_of(&daemon->config),
+		.rules = config_rules(&daemon->config),
 		.settled = on_bus_settled,
 		.userdata = daemon,
 	};
@@ -408,7 +350,7 @@ static int start_http(struct daemon *daemon, struct fault *fault)
 		.address = address,
 		.hosts = daemon->config.http_hosts,
 		.socket_mode = daemon->config.system ? 0666 : 0600,
-		.limits = http_limits_of(&daemon->config),
+		.limits = config_http_limits(&daemon->config),
 	};
 
 	if (!address || !address[0])
@@ -452,7 +394,7 @@ static void on_queue_ready(void *userdata)
 		.socket_mode = daemon->config.system ? 0666 : 0600,
 		.message_seconds = daemon->config.message_seconds,
 		.output_stall_seconds = daemon->config.output_stall_seconds,
-		.rules = rules_of(&daemon->config),
+		.rules = config_rules(&daemon->config),
 		.raw = daemon->raw,
 	};
 	struct fault fault = { 0 };
@@ -533,7 +475,7 @@ static int start_queue(struct daemon *daemon)
 		.n_workers = daemon->config.workers ? (unsigned)daemon->config.workers :
 			     cores > 0		    ? (unsigned)cores :
 						      1,
-		.limits = limits_of(&daemon->config),
+		.limits = config_queue_limits(&daemon->config),
 	};
 	int r = queue_new(&options, &daemon->service.queue);
 
@@ -546,7 +488,7 @@ static int start_queue(struct daemon *daemon)
 
 static int start_users(struct daemon *daemon)
 {
-	const struct user_limits limits = user_limits_of(&daemon->config);
+	const struct user_limits limits = config_user_limits(&daemon->config);
 
 	return users_new(&daemon->service, &limits, &daemon->service.users);
 }

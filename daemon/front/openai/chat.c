@@ -135,27 +135,14 @@ static bool flag_of(json_object *object, const char *name, const char *path, str
 static void read_body(json_object *body, struct json_maker *maker, struct chat_request *request,
 		      struct fault *fault)
 {
-	json_object *to = request->parameters, *tools = member(body, "tools"), *value;
+	json_object *to = request->parameters;
 
 	if (!member_text(body, "model")) {
 		fault_invalid(fault, "model", "the name of a config, as /v1/models lists them");
 		return;
 	}
 	put(maker, to, "llm_config", config_of(maker, member_text(body, "model")));
-	put(maker, to, "messages",
-	    messages_from_openai(maker, member(body, "messages"), "messages", fault));
-	if (!fault->code && tools)
-		put(maker, to, "tools", tools_from_openai(maker, tools, "tools", fault));
-	value = fault->code ? NULL :
-			      tool_choice_from_openai(maker, member(body, "tool_choice"), "tool_choice", fault);
-	if (value)
-		put(maker, to, "tool_choice", value);
-	value = fault->code ? NULL :
-			      schema_from_openai(maker, member(body, "response_format"), "response_format",
-						 fault);
-	request->whole = value != NULL;
-	if (value)
-		put(maker, to, "response_format", value);
+	request->whole = asked_from_openai(maker, body, "response_format", to, fault);
 	put(maker, to, "generation_params", generation_params(maker, body));
 	if (fault->code)
 		return;

@@ -281,7 +281,7 @@ static json_object *content_parts(struct json_maker *maker, json_object *parts)
 
 /* ---- Tools ---- */
 
-json_object *tools_from_openai(struct json_maker *maker, json_object *tools, const char *path,
+static json_object *tools_from_openai(struct json_maker *maker, json_object *tools, const char *path,
 			       struct fault *fault)
 {
 	json_object *list;
@@ -324,7 +324,7 @@ json_object *tools_to_openai(struct json_maker *maker, json_object *tools)
 	return list;
 }
 
-json_object *tool_choice_from_openai(struct json_maker *maker, json_object *choice, const char *path,
+static json_object *tool_choice_from_openai(struct json_maker *maker, json_object *choice, const char *path,
 				     struct fault *fault)
 {
 	const char *name = member_text(member(choice, "function"), "name");
@@ -355,7 +355,7 @@ json_object *tool_choice_to_openai(struct json_maker *maker, const char *choice)
 
 /* ---- Formats ---- */
 
-json_object *schema_from_openai(struct json_maker *maker, json_object *format, const char *path,
+static json_object *schema_from_openai(struct json_maker *maker, json_object *format, const char *path,
 				struct fault *fault)
 {
 	json_object *schema = member_object(member(format, "json_schema"), "schema"), *any;
@@ -376,6 +376,24 @@ json_object *schema_from_openai(struct json_maker *maker, json_object *format, c
 	any = make_object(maker);
 	put_text(maker, any, "type", "object");
 	return any;
+}
+
+bool asked_from_openai(struct json_maker *maker, json_object *given, const char *format, json_object *to,
+		       struct fault *fault)
+{
+	json_object *tools = member(given, "tools"), *choice, *schema;
+
+	put(maker, to, "messages", messages_from_openai(maker, member(given, "messages"), "messages", fault));
+	if (!fault->code && tools)
+		put(maker, to, "tools", tools_from_openai(maker, tools, "tools", fault));
+	choice = fault->code ? NULL :
+			       tool_choice_from_openai(maker, member(given, "tool_choice"), "tool_choice", fault);
+	if (choice)
+		put(maker, to, "tool_choice", choice);
+	schema = fault->code ? NULL : schema_from_openai(maker, member(given, format), format, fault);
+	if (schema)
+		put(maker, to, "response_format", schema);
+	return schema != NULL;
 }
 
 json_object *schema_to_openai(struct json_maker *maker, json_object *schema)

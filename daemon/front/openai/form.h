@@ -11,14 +11,10 @@
 /* All answer NULL and set the fault's code, or the maker's `failed`. `path` is that of the field. */
 json_object *messages_from_openai(struct json_maker *maker, json_object *messages, const char *path,
 				  struct fault *fault);
-json_object *tools_from_openai(struct json_maker *maker, json_object *tools, const char *path,
-			       struct fault *fault);
-/* A word, or the name of a tool; NULL also for what says nothing. */
-json_object *tool_choice_from_openai(struct json_maker *maker, json_object *choice, const char *path,
-				     struct fault *fault);
-/* A JSON schema; NULL also where any text will do. */
-json_object *schema_from_openai(struct json_maker *maker, json_object *format, const char *path,
-				struct fault *fault);
+/* Puts what is asked with: messages, tools and which of them, and the form of the answer, which `format`
+ * names in theirs. Whether it has such a form. */
+bool asked_from_openai(struct json_maker *maker, json_object *given, const char *format, json_object *to,
+		       struct fault *fault);
 
 json_object *messages_to_openai(struct json_maker *maker, json_object *messages);
 json_object *tool_calls_to_openai(struct json_maker *maker, json_object *calls);

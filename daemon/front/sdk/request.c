@@ -23,22 +23,10 @@ static json_object *unless_wrong(struct json_maker *maker, json_object *made, co
 
 json_object *our_prompt_template(struct json_maker *maker, json_object *given, struct fault *fault)
 {
-	json_object *to = make_object(maker), *tools = member(given, "tools"), *format, *choice;
+	json_object *to = make_object(maker);
 
 	put_copy(maker, to, "name", given, "name");
-	put(maker, to, "messages",
-	    messages_from_openai(maker, member(given, "messages"), "messages", fault));
-	if (!fault->code && tools)
-		put(maker, to, "tools", tools_from_openai(maker, tools, "tools", fault));
-	choice = fault->code ? NULL :
-			       tool_choice_from_openai(maker, member(given, "tool_choice"), "tool_choice", fault);
-	if (choice)
-		put(maker, to, "tool_choice", choice);
-	format = fault->code ? NULL :
-			       schema_from_openai(maker, member(given, "response_format_json_schema"),
-						  "response_format_json_schema", fault);
-	if (format)
-		put(maker, to, "response_format", format);
+	asked_from_openai(maker, given, "response_format_json_schema", to, fault);
 	return unless_wrong(maker, to, fault);
 }
 
