@@ -330,6 +330,14 @@ static void generate_entry(struct asking *asking, const char *project, json_obje
 	json_object *parameters = of_collection(asking, project), *task, *row;
 	struct fault fault = { 0 };
 
+	/* It could not be found among so many, and a model would have been asked in vain. */
+	if (member_int(collection, "variables_count", 0) > WALK_ITEMS_MAX) {
+		json_object_put(parameters);
+		fault_set(&fault, ELLU_E_TOO_LARGE, "the collection has too many rows for this");
+		fault.number = WALK_ITEMS_MAX;
+		ask_fail(asking, &fault);
+		return;
+	}
 	put(&asking->maker, parameters, "prompt_template",
 	    ref_id(&asking->maker, member_int(asking->exchange->json, "prompt_template_id", 0)));
 	put_int(&asking->maker, parameters, "count", 1);

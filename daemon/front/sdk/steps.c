@@ -114,7 +114,6 @@ void step_refuse(struct asking *asking, const char *field, const char *why)
  * whoever shows the same token, when the one before it was listed; what was forgotten is walked to, not
  * far. */
 #define MARKS_MAX 64
-#define WALK_ITEMS_MAX 100000
 
 struct mark {
 	uint64_t list; // hashed; 0: none

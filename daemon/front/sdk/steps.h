@@ -29,6 +29,9 @@ void step_refuse(struct asking *asking, const char *field, const char *why); // 
 
 /* ---- Lists ---- */
 
+/* Beyond so many items nothing is looked for: TooLarge. */
+#define WALK_ITEMS_MAX 100000
+
 /* The items of the page that the query asks for, to be put, and how many there are in all; pages are as
  * long as the first one, which `size` bounds. With `fits`, all that fit, as one page. Takes the
  * parameters. NULL: the step returns. */
