@@ -10,7 +10,7 @@
 
 /* Who is not due yet is looked at again no sooner than so much later for each who is there, so that looking
  * takes no more than about a hundredth of the time. */
-#define REST_USEC 2
+#define REST_USEC 10
 
 struct audience {
 	struct audience *next; // audiences::first
@@ -21,6 +21,7 @@ struct audience {
 	int64_t n;
 	struct audience_member *at; // who is next to be told
 	int64_t due_usec; // of those before, who is due first; INT64_MAX: nobody
+	int64_t rests_until_usec;
 	bool changed; // begin again behind the last one
 	bool walking;
 	bool waits; // for the turn of the one at `at`
@@ -38,18 +39,24 @@ static struct audience *audience_free(struct audience *audience)
 	return NULL;
 }
 
+static void walk_at(struct audience *audience, int64_t at_usec, int64_t now)
+{
+	int64_t wait = (at_usec < audience->rests_until_usec ? audience->rests_until_usec : at_usec) - now;
+	const struct timeval timeout = { .tv_sec = wait / USEC_PER_SEC, .tv_usec = wait % USEC_PER_SEC };
+
+	if (wait > 0)
+		(void)event_add(audience->timer, &timeout);
+	else
+		event_active(audience->timer, EV_TIMEOUT, 0);
+}
+
 static void rest(struct audience *audience)
 {
-	int64_t wait = audience->due_usec - clock_monotonic_usec(), least = audience->n * REST_USEC;
-	struct timeval timeout;
+	int64_t now = clock_monotonic_usec();
 
-	if (audience->due_usec == INT64_MAX)
-		return;
-	if (wait < least)
-		wait = least;
-	timeout.tv_sec = wait / USEC_PER_SEC;
-	timeout.tv_usec = wait % USEC_PER_SEC;
-	(void)event_add(audience->timer, &timeout);
+	audience->rests_until_usec = now + audience->n * REST_USEC;
+	if (audience->due_usec < INT64_MAX)
+		walk_at(audience, audience->due_usec, now);
 }
 
 /* Tells who is next, if he is due. False: he has to wait. */
@@ -115,8 +122,10 @@ void audience_wake(struct audience *audience)
 
 void audience_wake_soon(struct audience *audience)
 {
+	int64_t now = clock_monotonic_usec();
+
 	if (!audience->changed && !audience->waits)
-		event_active(audience->timer, EV_TIMEOUT, 0);
+		walk_at(audience, now, now);
 	audience->changed = true;
 }
 
@@ -203,6 +212,7 @@ int audience_join(struct audiences *audiences, struct audience_member *member, i
 void audience_leave(struct audience_member *member)
 {
 	struct audience *audience = member->audience;
+	bool was_waiting;
 
 	if (!audience)
 		return;
@@ -211,12 +221,12 @@ void audience_leave(struct audience_member *member)
 		member->next->link = member->link;
 	member->audience = NULL;
 	audience->n--;
-	if (audience->at == member) {
+	was_waiting = audience->waits && audience->at == member;
+	if (audience->at == member)
 		audience->at = member->next;
-		audience->waits = false;
-	}
+	audience->waits &= !was_waiting;
 	if (!audience->n && !audience->walking)
 		audience_free(audience);
-	else if (!audience->waits)
+	else if (was_waiting)
 		event_active(audience->timer, EV_TIMEOUT, 0); // its turn is the next one's
 }

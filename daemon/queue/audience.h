@@ -42,7 +42,7 @@ void audience_leave(struct audience_member *member);
 
 /* There may be something to tell: it is begun with at once. */
 void audience_wake(struct audience *audience);
-/* The same behind what the loop is at. */
+/* The same behind what the loop is at, and where many were looked at just now, a little later. */
 void audience_wake_soon(struct audience *audience);
 /* Anybody in any, or NULL. */
 struct audience_member *audiences_first(const struct audiences *audiences);

@@ -42,7 +42,8 @@ void watch_deliver(struct watch *watch, const struct ellu_task_event *event, boo
 	watch->cursor = event->sequence;
 	watch->introduced = true;
 	watch->ended = terminal;
-	watch->sent_usec = clock_monotonic_usec();
+	if (event->progress)
+		watch->progress_usec = clock_monotonic_usec();
 	if (watch->task && event->progress)
 		live_task_set_progress(watch->task, event->progress);
 	watch->options.event(watch->options.userdata, event, terminal, share);
@@ -78,7 +79,7 @@ static int64_t progress_due_usec(const struct watch *watch)
 		return 0; // the store has what memory does not know yet, or there is none
 	if (watch->n_progress < task->n_urgent_progress)
 		return 1;
-	return watch->sent_usec + watch->options.min_interval_usec;
+	return watch->progress_usec + watch->options.min_interval_usec;
 }
 
 static int64_t due_usec(const struct audience_member *member)

@@ -30,7 +30,7 @@ struct watch {
 	bool paused;
 	bool freed; // leave_page() frees it
 	bool ended;
-	int64_t sent_usec; // when something was delivered, monotonic
+	int64_t progress_usec; // when progress was told last, monotonic
 	uint64_t n_progress; // the task's, when progress was told last
 	struct event *timer; // time to look again
 	struct task_events_page page;

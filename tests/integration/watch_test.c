@@ -245,9 +245,37 @@ START_TEST(progress_never_falls)
 }
 END_TEST
 
+/* Log lines that come more often than progress may be told do not put it off. */
+START_TEST(progress_among_log_lines)
+{
+	int n_told = 0, n_lines = 0;
+	struct wire *wire;
+	json_object *reply;
+	int64_t id;
+
+	server = daemon_start(NULL);
+	sim = sim_start((const char *[]) { "--content_filter_rate=0.7", "--latency_seconds=0.02", NULL });
+	wire = daemon_connect(server);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 300, .url = sim_url(sim), .max_connections = 4 });
+	wire_start(wire, "'more':true", "WatchTask", "{'id':%lld,'min_interval_seconds':0.2}", (long long)id);
+	do {
+		bool has_lines;
+
+		reply = wire_next(wire);
+		has_lines = at_has(reply, "parameters.event.logs_delta");
+		n_lines += has_lines;
+		n_told += !has_lines && at_has(reply, "continues") && n_lines > 0 &&
+			  at_has(reply, "parameters.event.progress");
+	} while (at_has(reply, "continues"));
+	ck_assert_int_gt(n_told, 0);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(answers_and_verdicts_count, progress_never_falls,
+	return RUN_SUITE(answers_and_verdicts_count, progress_never_falls, progress_among_log_lines,
 			 many_watchers, returning_watcher, replay_after_each_sequence,
 			 watcher_over_restarts);
 }
