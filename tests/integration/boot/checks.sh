@@ -80,7 +80,7 @@ submit()
 		tr -d ' \n' | sed 's/.*"task":{"id":\([0-9]*\).*/\1/'
 }
 
-eventually systemctl is-system-running --quiet
+systemctl is-system-running --wait >/dev/null || fail "the system is $(systemctl is-system-running)"
 
 # ---- After a reboot ----
 
