@@ -1,21 +1,16 @@
 #include "client/cli/follow.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "client/cli/call.h"
-#include "client/cli/gates.h"
 #include "client/cli/interrupt.h"
-#include "client/cli/scores.h"
+#include "client/cli/outcome.h"
 #include "client/cli/view/progress_bar.h"
-#include "client/cli/view/score_table.h"
-#include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
-#include "proto/provider.h"
 #include "proto/task_status.h"
 
 /* ---- Refusals ---- */
@@ -409,32 +404,6 @@ void follow_done(struct follow *follow)
 	free(follow->error);
 }
 
-/* ---- What a model makes up ---- */
-
-static int print_present(const struct record_type *type, const void *reply)
-{
-	const struct ellu_get_or_generate_criteria_reply *present = reply;
-
-	if (type != &ellu_get_or_generate_criteria_reply_type)
-		return cli_fail(-EPROTO, NULL);
-	if (output_is_json())
-		return cli_print_json(type, reply);
-	show_criteria(stdout, present->criteria, present->n_criteria);
-	return 0;
-}
-
-static int print_generation(const struct cli *cli, const struct ellu_generation_result *made)
-{
-	if (output_is_json())
-		return cli_print_json(&ellu_generation_result_type, made);
-	if (provider_is_simulated(made->model))
-		cli_note(cli, "Simulated: this was made up by the built-in simulated model, not by a real one.");
-	show_criteria(stdout, made->criteria, made->n_criteria);
-	if (made->collection_id)
-		printf("%" PRId64 " rows were added.\n", made->added);
-	return 0;
-}
-
 /* ---- With --detach ---- */
 
 static int print_detached(struct cli *cli, const struct method *method, const void *reply)
@@ -443,7 +412,7 @@ static int print_detached(struct cli *cli, const struct method *method, const vo
 	int status = 0;
 
 	if (!task)
-		return print_present(method->reply, reply);
+		return outcome_print_present(method->reply, reply);
 	if (output_is_json()) {
 		status = cli_print_json(method->reply, reply);
 	} else if (cli->arguments.quiet) {
@@ -477,162 +446,6 @@ int submit_detached(struct cli *cli, const struct submission *submission)
 
 /* ---- Seen through ---- */
 
-void tell_failed(const struct cli *cli, const struct ellu_experiment *experiment)
-{
-	const struct ellu_experiment_results *results = experiment->results;
-
-	if (results && results->failed_responses + results->failed_ratings > 0)
-		cli_note(cli, "Ask again for what failed: elluminate experiment retry-failed %lld%s",
-			 (long long) experiment->id, cli_same_daemon(&cli->arguments));
-}
-
-int follow_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply)
-{
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
-	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
-	const struct ellu_error *error;
-	int r;
-
-	ref.id = &id;
-	request.project = cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
-	return r < 0 ? cli_fail(r, error) : 0;
-}
-
-static int print_results(struct cli *cli, const struct follow *follow)
-{
-	const struct ellu_get_experiment_reply *reply;
-	int status = follow_get_experiment(cli, follow->experiment_id, &reply);
-
-	if (status != 0)
-		return status;
-	if (output_is_json())
-		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
-	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
-		results_print(stdout, reply->experiment);
-	tell_failed(cli, reply->experiment);
-	if (status == 0)
-		status = gates_check(cli, reply->experiment);
-	ellu_free(reply);
-	return status;
-}
-
-static void column_rating(struct table *table, const void *item)
-{
-	const struct ellu_rating *rating = item;
-	char text[SCORE_TEXT_SIZE];
-
-	table_text(table, rating_text(text, rating, rating->error ? "failed" : "-"));
-	table_mark(table, rating->error ? MEANING_BAD : MEANING_NONE);
-}
-
-static void column_reasoning(struct table *table, const void *item)
-{
-	const struct ellu_rating *rating = item;
-
-	table_text(table, rating->error ? rating->error->message : rating->reasoning);
-}
-
-/* The verdicts of a rating task in the order asked, and what they came to (may be NULL). */
-static int print_verdicts(struct cli *cli, int64_t task_id, const struct ellu_rating_results *results)
-{
-	static const struct column columns[] = {
-		{ ">RESPONSE", "response_id", NULL },	    { "RATING", NULL, column_rating },
-		{ "CRITERION", "criterion.criterion_str", NULL }, { "REASONING", NULL, column_reasoning },
-		{ NULL, NULL, NULL },
-	};
-	static const struct command list = { .method = "ListRatings", .columns = columns };
-	json_object *request = json_object_new_object();
-	int status;
-
-	json_object_object_add(request, "task_id", json_object_new_int64(task_id));
-	status = call_list(cli, &list, request);
-	if (status == 0 && results && !output_is_json() && output.format != FORMAT_CSV)
-		results_print_ratings(stdout, results);
-	return status;
-}
-
-static int print_test(const struct ellu_test_result *test)
-{
-	if (output_is_json())
-		return cli_print_json(&ellu_test_result_type, test);
-	show_record(stdout, &ellu_test_result_type, test);
-	return 0;
-}
-
-/* A vector a line. */
-static int print_vectors(const struct ellu_embedding_result *embedding)
-{
-	if (output_is_json())
-		return cli_print_json(&ellu_embedding_result_type, embedding);
-	for (size_t i = 0; i < embedding->n_embeddings; i++) {
-		const struct ellu_embedding *each = embedding->embeddings[i];
-
-		for (size_t k = 0; k < each->n_vector; k++)
-			printf("%s%.15g", k == 0 ? "[" : ", ", each->vector[k]);
-		puts("]");
-	}
-	return 0;
-}
-
-static void tell_simulated(const struct follow *follow, const char *model)
-{
-	if (provider_is_simulated(model) && !follow->told_simulated)
-		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model, not "
-				      "from a real one.");
-}
-
-int follow_print_answer(const struct follow *follow)
-{
-	const struct ellu_embedding_result *embedding = follow->result ? follow->result->embedding : NULL;
-	const struct ellu_skill_result *skill = follow->result ? follow->result->skill : NULL;
-	const struct ellu_call_result *call = follow->result ? follow->result->call : NULL;
-	const struct ellu_test_result *test = follow->result ? follow->result->test : NULL;
-	int status = 0;
-
-	if (test)
-		return print_test(test);
-	if (embedding) {
-		tell_simulated(follow, embedding->model);
-		return print_vectors(embedding);
-	}
-	if (skill) {
-		tell_simulated(follow, skill->model ? skill->model : "");
-		return follow_print_skill(follow->cli, skill);
-	}
-	if (call && output_is_json())
-		return cli_print_json(&ellu_call_result_type, call);
-	if (call)
-		tell_simulated(follow, call->model);
-	if (call && call->text && !follow->told_last) {
-		follow_print_text(call->text);
-		if (*call->text && call->text[strlen(call->text) - 1] != '\n')
-			putchar('\n');
-	}
-	for (size_t i = 0; call && status == 0 && i < call->n_tool_calls; i++)
-		status = cli_print_json(&ellu_tool_call_type, call->tool_calls[i]);
-	return status;
-}
-
-static int print_outcome(struct cli *cli, const struct follow *follow)
-{
-	const struct ellu_rating_results *ratings = follow->result ? follow->result->ratings : NULL;
-
-	if (follow->kept_present)
-		return print_present(follow->submission->method->reply, follow->kept_present);
-	if (follow->result && (follow->result->call || follow->result->test || follow->result->embedding ||
-			       follow->result->skill))
-		return follow_print_answer(follow);
-	if (follow->result && follow->result->generation)
-		return print_generation(cli, follow->result->generation);
-	if (follow->result && scores_are_in(follow->result))
-		return scores_print(cli, follow->result, follow->task_id);
-	if ((follow->submission->verdicts || ratings) && follow->task_id > 0)
-		return print_verdicts(cli, follow->task_id, ratings);
-	return follow->experiment_id > 0 ? print_results(cli, follow) : 0;
-}
-
 void follow_tell_end(const struct follow *follow)
 {
 	const struct submission *submission = follow->submission;
@@ -661,7 +474,7 @@ static int submit_attached(struct cli *cli, const struct submission *submission)
 		status = cli_task_exit_status(run.status);
 		follow_end_line(&run);
 		follow_tell_end(&run);
-		outcome = print_outcome(cli, &run);
+		outcome = outcome_print(cli, &run);
 		status = status ? status : outcome;
 	}
 	follow_done(&run);

@@ -60,23 +60,11 @@ void follow_tell_end(const struct follow *follow);
 
 void follow_done(struct follow *follow);
 
-/* What a task brought that is its own: the answer of a call or a test, if any. Returns the exit status. */
-int follow_print_answer(const struct follow *follow);
-
 /* What a model says: where it is read on, as it is; a terminal is not to be commanded by it. */
 void follow_print_text(const char *text);
 
-/* What came of a skill. Returns the exit status: an answer that is not valid is EXIT_BELOW. */
-int follow_print_skill(const struct cli *cli, const struct ellu_skill_result *skill);
-
 /* With --detach: the task is printed. Returns the exit status. */
 int submit_detached(struct cli *cli, const struct submission *submission);
-
-/* An experiment as it is, with the reply to free. 0, or the exit status. */
-int follow_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply);
-
-/* How to ask again for what failed, if anything. */
-void tell_failed(const struct cli *cli, const struct ellu_experiment *experiment);
 
 /* Starts a task, connected, and sees it through: progress, then what it brought. With --detach only the
  * task is printed. Returns the exit status. */

@@ -10,6 +10,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/follow.h"
+#include "client/cli/outcome.h"
 #include "client/cli/view/show.h"
 #include "proto/task_status.h"
 #include "proto/text/utf8.h"
@@ -44,7 +45,7 @@ static int take_end(struct chat *chat, struct follow *run)
 
 	follow_end_line(run);
 	run->told_simulated = chat->told;
-	printed = follow_print_answer(run);
+	printed = outcome_print_answer(run);
 	chat->told = true;
 	if (status == 0 && answer) {
 		json_object_array_add(chat->messages, ask_message("assistant", answer->text ? answer->text : ""));

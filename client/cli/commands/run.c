@@ -8,6 +8,7 @@
 #include "client/cli/files/rows.h"
 #include "client/cli/follow.h"
 #include "client/cli/gates.h"
+#include "client/cli/outcome.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
@@ -373,13 +374,13 @@ static int settle(struct matrix *matrix, size_t i)
 	const struct follow *follow = &matrix->follows[i];
 
 	if (follow->experiment_id > 0 &&
-	    follow_get_experiment(matrix->cli, follow->experiment_id, &matrix->pairs[i].reply) != 0)
+	    outcome_get_experiment(matrix->cli, follow->experiment_id, &matrix->pairs[i].reply) != 0)
 		matrix->pairs[i].reply = NULL;
 	if (follow->outcome != 0)
 		return follow->outcome;
 	follow_tell_end(follow);
 	if (matrix->pairs[i].reply)
-		tell_failed(matrix->cli, matrix->pairs[i].reply->experiment);
+		outcome_tell_failed(matrix->cli, matrix->pairs[i].reply->experiment);
 	return cli_task_exit_status(follow->status);
 }
 

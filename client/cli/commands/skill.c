@@ -3,6 +3,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/follow.h"
+#include "client/cli/outcome.h"
 #include "client/cli/scores.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
@@ -86,7 +87,7 @@ static void note_use(const struct cli *cli, const struct ellu_skill_result *skil
 	cli_note(cli, "It cost $%s.", cost);
 }
 
-int follow_print_skill(const struct cli *cli, const struct ellu_skill_result *skill)
+int outcome_print_skill(const struct cli *cli, const struct ellu_skill_result *skill)
 {
 	const int status = skill->validation->is_valid ? 0 : EXIT_BELOW;
 	int r;

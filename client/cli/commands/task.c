@@ -4,6 +4,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/follow.h"
+#include "client/cli/outcome.h"
 #include "client/cli/view/live_view.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/text.h"
@@ -162,7 +163,7 @@ static int watch_one(struct cli *cli)
 			printf("Task %lld is %s.\n", (long long) watch.task_id, watch.status);
 		if (watch.error)
 			cli_error("%s", watch.error);
-		(void) follow_print_answer(&watch);
+		(void) outcome_print_answer(&watch);
 		status = cli_task_exit_status(watch.status);
 	}
 	follow_done(&watch);
