@@ -112,22 +112,18 @@ int scores_print(const struct cli *cli, const struct ellu_task_result *result, i
 void column_scores(struct table *table, const void *item)
 {
 	const struct ellu_batch_item *one = item;
-	char text[1024];
-	size_t used = 0;
+	char text[1024] = "";
 
-	text[0] = '\0';
-	for (size_t i = 0; i < one->n_results && used < sizeof(text); i++) {
+	for (size_t i = 0; i < one->n_results; i++) {
 		const struct ellu_evaluator_result *result = one->results[i];
 
-		used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%.100s ", i > 0 ? ", " : "",
-					  result->evaluator_name);
-		if (used < sizeof(text))
-			used += result->score ?
-					(size_t) snprintf(text + used, sizeof(text) - used, "%.2f",
-							  *result->score) :
-					(size_t) snprintf(text + used, sizeof(text) - used, "-");
+		text_append(text, sizeof(text), "%s%.100s ", i > 0 ? ", " : "", result->evaluator_name);
+		if (result->score)
+			text_append(text, sizeof(text), "%.2f", *result->score);
+		else
+			text_append(text, sizeof(text), "-");
 	}
-	table_printf(table, "%s", text);
+	table_text(table, text);
 }
 
 int command_judge_batch(struct cli *cli)

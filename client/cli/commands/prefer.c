@@ -123,18 +123,16 @@ int preferences_print(const struct cli *cli, const struct ellu_preference_result
 void column_preferences(struct table *table, const void *item)
 {
 	const struct ellu_preferred_row *row = item;
-	char text[1024];
-	size_t used = 0;
+	char text[1024] = "";
 
-	text[0] = '\0';
-	for (size_t i = 0; i < row->n_preferences && used < sizeof(text); i++) {
+	for (size_t i = 0; i < row->n_preferences; i++) {
 		const struct ellu_preference *one = row->preferences[i];
 		const bool other = one->outcome && strcmp(one->outcome, "other_preferred") == 0;
 		const char *word = !one->outcome ? "?" : strcmp(one->outcome, "tied") == 0 ? "=" : "before";
 
-		used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%lld %s %lld", i > 0 ? ", " : "",
-					  (long long) (other ? one->other_experiment_id : one->experiment_id), word,
-					  (long long) (other ? one->experiment_id : one->other_experiment_id));
+		text_append(text, sizeof(text), "%s%lld %s %lld", i > 0 ? ", " : "",
+			    (long long) (other ? one->other_experiment_id : one->experiment_id), word,
+			    (long long) (other ? one->experiment_id : one->other_experiment_id));
 	}
-	table_printf(table, "%s", text);
+	table_text(table, text);
 }

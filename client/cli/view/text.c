@@ -126,6 +126,16 @@ int terminal_lines(FILE *file)
 	return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
 }
 
+void text_append(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void) vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+}
+
 const char *number_text(char *buffer, int64_t number)
 {
 	char digits[24];

@@ -44,6 +44,9 @@ int text_width(const char *text);
 int terminal_width(FILE *file);
 int terminal_lines(FILE *file); // of a terminal
 
+/* Adds to a text as much as its buffer has room for. */
+__attribute__((format(printf, 3, 4))) void text_append(char *text, size_t size, const char *format, ...);
+
 /* "1,234,567" in a buffer of at least 32 bytes, which is returned. */
 const char *number_text(char *buffer, int64_t number);
 
