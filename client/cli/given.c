@@ -1,6 +1,7 @@
 /* What the options said, in a request, and what is wrong with a request, in the words of the options. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/options.h"
@@ -115,13 +116,26 @@ static const char *without_path(const char *message, const char *field)
 		       message;
 }
 
-/* What is wrong with a field, or a part of it, as what is wrong with its option. */
+/* What is wrong with a field, or a part of it, as what is wrong with its option: `[1]` is the second of
+ * the names that it was given. */
 static void blame(const struct option *option, const char *text, const char *field, const char *said,
 		  struct complaint *ret_complaint)
 {
-	const char *part = is_within(field, option->field) ? field + strlen(option->field) : "";
+	const char *part = is_within(field, option->field) ? field + strlen(option->field) : "", *one = text;
+	char *end;
 
+	if (text && *part == '[' && strchr(text, ',')) {
+		for (unsigned long n = strtoul(part + 1, &end, 10); one && n > 0; n--)
+			one = strchr(one, ',') ? strchr(one, ',') + 1 : NULL;
+		if (one && strcmp(end, "]") == 0) {
+			complain(ret_complaint, "--%s %s: %.*s: %s", option->name, text,
+				 (int) strcspn(one, ","), one, said);
+			return;
+		}
+	}
 	part += *part == '.';
+	if (text && strcmp(part, "[0]") == 0)
+		part = "";
 	complain(ret_complaint, "--%s%s%s%s%s: %s", option->name, text ? " " : "", text ? text : "",
 		 *part ? ": " : "", part, said);
 }
@@ -148,6 +162,13 @@ bool options_blame_missing(const struct command *command, const char *field, con
 bool options_blame(const struct arguments *arguments, const char *field, const char *message,
 		   struct complaint *ret_complaint)
 {
+	const char *experiment = is_within(field, "experiments") ? field + strlen("experiments[") : NULL;
+	size_t index = experiment ? strtoul(experiment, NULL, 10) : 0;
+
+	if (experiment && index < arguments->n_operands) {
+		complain(ret_complaint, "%s: %s", arguments->operands[index], without_path(message, field));
+		return true;
+	}
 	for (size_t i = 0; *field && i < arguments->n_given; i++) {
 		const struct given *given = &arguments->given[i];
 

@@ -404,6 +404,7 @@ void options_done(struct arguments *arguments)
 
 /* ---- Help ---- */
 
+#define HELP_COLUMNS 80
 #define OPTION_COLUMNS 22 // at least
 
 /* "-o, --output FILE" in the buffer, which is returned. */
@@ -423,11 +424,25 @@ static int option_width(const struct option *option)
 	return (int) strlen(option_words(option, words, sizeof(words)));
 }
 
+/* What it does goes on below itself. */
 static void print_option(FILE *out, const struct option *option, int width)
 {
+	const int room = HELP_COLUMNS - width - 3;
+	const char *help = option->help;
 	char words[80];
 
-	fprintf(out, "  %-*s %s\n", width, option_words(option, words, sizeof(words)), option->help);
+	fprintf(out, "  %-*s ", width, option_words(option, words, sizeof(words)));
+	while ((int) strlen(help) > room) {
+		int n = room;
+
+		while (n > 0 && help[n] != ' ')
+			n--;
+		if (n == 0)
+			break;
+		fprintf(out, "%.*s\n%*s", n, help, width + 3, "");
+		help += n + 1;
+	}
+	fprintf(out, "%s\n", help);
 }
 
 static void print_global_options(FILE *out, int width)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/harness/command.h"
+#include "tests/harness/experiment.h"
 #include "tests/harness/suite.h"
 
 #define ASSERT_SAYS(output, wanted) \
@@ -277,8 +278,28 @@ START_TEST(llm_test)
 }
 END_TEST
 
+/* In the words of who gave the options. */
+START_TEST(options_and_operands)
+{
+	struct command *said;
+
+	begin(NULL);
+	json_object_put(experiment_run(wire, &(struct experiment) { .rows = 1, .n_criteria = 1, .name = "E" }));
+	said = COMMAND(server, 0, "experiment", "response", "1");
+	ASSERT_SAYS(said->out, "Response 1, row 1, epoch 1\n");
+	ASSERT_SAYS(said->out, "\nExperiment: E\n");
+	said = COMMAND(server, 23, "experiment", "clone", "E", "--evaluators", "Completeness,Faithfulness");
+	ASSERT_SAYS(said->err, "--evaluators Completeness,Faithfulness: Faithfulness: expected only columns");
+	said = COMMAND(server, 23, "experiment", "clone", "E", "--evaluators", "Faithfulness");
+	ASSERT_SAYS(said->err, "--evaluators Faithfulness: expected only columns");
+	said = COMMAND(server, 0, "run", "--help");
+	for (const char *line = strstr(said->out, "\nOptions:"); line; line = strchr(line + 1, '\n'))
+		ck_assert_msg(strcspn(line + 1, "\n") <= 80, "too long: %.100s", line + 1);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_SUITE(text_in_text_out, more_than_a_text, as_it_comes, a_conversation, a_template, what_is_wrong, ctrl_c, ctrl_c_in_the_background, detached,
-			 llm_test);
+			 llm_test, options_and_operands);
 }

@@ -324,11 +324,13 @@ START_TEST(commands)
 	ASSERT_SAYS(ran->out, "question 7");
 	settle("preferred_text", "");
 	settle("fixed_answer", SCORED("0.5"));
-	ran = COMMAND(server, 0, "experiment", "prefer", "A", "B", "--llm", "sim", "--format", "json");
+	ran = COMMAND(server, 0, "experiment", "prefer", "A", "B", "--judge", "sim", "--format", "json");
 	ASSERT_SAYS(ran->out, "\"evaluator_name\":\"Preference\"");
-	ran = COMMAND(server, 0, "experiment", "prefer", "A", "B", "--llm", "sim", "--format", "csv");
+	ran = COMMAND(server, 0, "experiment", "prefer", "A", "B", "--judge", "sim", "--format", "csv");
 	ASSERT_SAYS(ran->out, "better,tied,worse,share,share_low,share_high,strength,strength_low,strength_high,experiment\n"
 			      "0,12,0,0.5,");
+	ran = COMMAND(server, 23, "experiment", "prefer", "A", "A");
+	ASSERT_SAYS(ran->err, "elluminate: A: expected each experiment once");
 	end();
 }
 END_TEST

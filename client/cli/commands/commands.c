@@ -152,6 +152,9 @@ static const struct option *const rendered_options[] = { &revision_rendered, NUL
 static const struct option *const evaluator_options[] = { &evaluator_revision, NULL };
 static const struct option scored_by = { "llm", "ID|NAME", "the config that scores, in the place of the evaluator's own",
 					 OPTION_EXISTING, .field = "llm_config" };
+static const struct option preferred_by = { "judge", "ID|NAME", "the config that judges, in the place of the project's",
+					    OPTION_EXISTING, .field = "llm_config" };
+static const struct option *const prefer_options[] = { &preferred_by, NULL };
 static const struct option *const scored_options[] = { &scored_by, &evaluator_revision, NULL };
 static const struct option *const judged_options[] = { &scored_by, NULL };
 static const struct option *const evaluator_deleted[] = { &evaluator_alone, NULL };
@@ -198,7 +201,7 @@ const struct word words[] = {
 	{ "prompt_template", "template", "ID|NAME", "the prompt template; of a call in the place of TEXT", BY_FIELD },
 	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
 	{ "rating_llm_configs", "judges", "NAMES", "several configs that judge, each by itself: a,b,c", BY_FIELD },
-	{ "fallback_llm_configs", "fallbacks", "NAMES", "asked in turn where the config cannot answer: a,b,c", BY_FIELD },
+	{ "fallback_llm_configs", "fallbacks", "NAMES", "asked in turn where the config cannot answer, itself passed over: a,b,c", BY_FIELD },
 	{ "response_cache", "cache", NULL, "give answers again that were given to the same, and keep those that come", BY_FIELD },
 	{ "tool_results", "tool-results", "COLUMN", "what tools bring is recorded in this column", BY_FIELD },
 	{ "tool_rounds", "tool-rounds", "N", "tell the model of tools' results at most N times (default: 10)", OPTION_COUNT },
@@ -411,7 +414,7 @@ const struct command fixed[] = {
 	  .also = "ListComparedCases", .fields = "", .own_operands = true,
 	  .print = print_comparison, .all_formats = true },
 	{ "experiment prefer", "ID|NAME ID|NAME...", 2, 10, "have a judge say whose answers are better", prefer_details,
-	  NULL, command_prefer, .method = "PreferExperiments", .fields = prefer_fields, .own_operands = true },
+	  prefer_options, command_prefer, .method = "PreferExperiments", .fields = prefer_fields, .own_operands = true },
 	{ "experiment preferences", "TASK", 1, 1, "list the cases with what was preferred", NULL, NULL, command_list,
 	  .method = "ListPreferences", .columns = preference_columns },
 	{ "experiment flaky", "ID|NAME", 1, 1, "list the rows whose epochs disagree", flaky_details, NULL,
@@ -423,7 +426,7 @@ const struct command fixed[] = {
 	  .also = "ListResponses ListComparedCases CompareExperiments GetJudgeAgreement", .fields = "", .own_operands = true, .own_output = true,
 	  .reports = true },
 	{ "experiment response", "RESPONSE", 1, 1, "show a response by its id", NULL, NULL,
-	  command_get_response, .method = "GetResponse", .fields = "", .own_operands = true },
+	  command_get_response, .method = "GetResponse", .fields = "", .own_operands = true, .print = print_response },
 	{ "experiment annotate", "RESPONSE [TEXT]", 1, 2, "say something of a response, or nothing any more",
 	  NULL, NULL, command_annotate, .method = "AnnotateResponse", .fields = "",
 	  .own_operands = true },

@@ -123,7 +123,7 @@ static const char compare_details[] =
 static const char prefer_details[] =
 	"For each pair of two to ten experiments, and each case that both have an answer to, a judge\n"
 	"says which answer is better. It is asked in both orders: where it contradicts itself it goes\n"
-	"by the place, and the two are tied. The judge is the project's, or the config that --llm\n"
+	"by the place, and the two are tied. The judge is the project's, or the config that --judge\n"
 	"names; --evaluator names another prompt than the built-in Preference, one that has\n"
 	"{{response}} and {{other_response}}. STRENGTH is by the Bradley-Terry model: 0 is an average\n"
 	"one, and +1.1 wins three times out of four against that. The task goes on after a restart,\n"

@@ -131,6 +131,14 @@ void print_case(const struct cli *cli, const void *item)
 		print_indented("\n", response->left_out->message);
 }
 
+void print_response(const struct cli *cli, const void *reply)
+{
+	const struct ellu_get_response_reply *found = reply;
+
+	print_case(cli, found->response);
+	print_indented("\nExperiment: ", found->experiment->name);
+}
+
 int command_case(struct cli *cli)
 {
 	const char *row = cli->arguments.operands[1];

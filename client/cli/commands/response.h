@@ -10,4 +10,5 @@ int command_annotate(struct cli *cli);
 int command_edit_rating(struct cli *cli);
 
 void print_case(const struct cli *cli, const void *item);
+void print_response(const struct cli *cli, const void *reply);
 void print_edited(const struct cli *cli, const void *reply);
