@@ -292,6 +292,8 @@ START_TEST(options_and_operands)
 	ASSERT_SAYS(said->err, "--evaluators Completeness,Faithfulness: Faithfulness: expected only columns");
 	said = COMMAND(server, 23, "experiment", "clone", "E", "--evaluators", "Faithfulness");
 	ASSERT_SAYS(said->err, "--evaluators Faithfulness: expected only columns");
+	said = COMMAND(server, 23, "experiment", "show", "a\tb");
+	ASSERT_SAYS(said->err, "elluminate: a?b: expected 1 to 200 characters");
 	said = COMMAND(server, 0, "run", "--help");
 	for (const char *line = strstr(said->out, "\nOptions:"); line; line = strchr(line + 1, '\n'))
 		ck_assert_msg(strcspn(line + 1, "\n") <= 80, "too long: %.100s", line + 1);
