@@ -15,8 +15,10 @@
 
 #define TASK_COLUMN "task"
 #define ROWS_ITEMS 1000 // of a page
-#define ADDED_AT_ONCE 1000 // that a method takes
-#define SHOWN_MAX 100 // of tasks, beside an error
+#define TRIALS_MAX 1000 // that a method takes at once
+#define TASKS_MAX 10000
+#define CRITERIA_SHOWN_MAX 20000 // of all tasks
+#define SHOWN_MAX 100 // of tasks, beside an error, and of errors
 #define TRAJECTORY "ATIF-v1."
 
 /* ---- Tasks ---- */
@@ -27,6 +29,7 @@ struct tasks {
 	json_object *criteria; // of that
 	json_object *rows; // all of them
 	json_object *by_name, *by_id; // rows; null where there is more than one
+	json_object *texts; // of the criteria, by their ids
 };
 
 static void tasks_done(struct tasks *tasks)
@@ -34,6 +37,7 @@ static void tasks_done(struct tasks *tasks)
 	json_object_put(tasks->rows);
 	json_object_put(tasks->by_name);
 	json_object_put(tasks->by_id);
+	json_object_put(tasks->texts);
 }
 
 static const char *name_of(json_object *row)
@@ -62,6 +66,13 @@ static void index_rows(struct json_maker *maker, struct tasks *tasks)
 		put(maker, tasks->by_name, name_of(row), again ? NULL : json_object_get(row));
 		put(maker, tasks->by_id, id, json_object_get(row));
 	}
+	tasks->texts = make_object(maker);
+	for (size_t i = 0; i < array_length(tasks->criteria); i++) {
+		json_object *criterion = json_object_array_get_idx(tasks->criteria, i);
+
+		snprintf(id, sizeof(id), "%lld", (long long)member_int(criterion, "id", 0));
+		put_copy(maker, tasks->texts, id, criterion, "criterion_str");
+	}
 }
 
 /* Of the experiment of the path. False: the step returns. */
@@ -85,12 +96,17 @@ static bool get_tasks(struct asking *asking, const char *project, struct tasks *
 	ret_tasks->rows = step_list(asking, "ListTemplateVariables", parameters, ROWS_ITEMS, is_task, &count);
 	if (!ret_tasks->rows)
 		return false;
-	if (count > 0) {
+	if (count > 0 && count <= TASKS_MAX) {
 		index_rows(&asking->maker, ret_tasks);
 		return true;
 	}
 	tasks_done(ret_tasks);
-	fault_invalid(&fault, "collection", "rows that have their tasks' names in a column `" TASK_COLUMN "`");
+	if (count > 0) {
+		fault_set(&fault, ELLU_E_TOO_LARGE, "the experiment has too many tasks for this");
+		fault.number = TASKS_MAX;
+	} else {
+		fault_invalid(&fault, "collection", "rows that have their tasks' names in a column `" TASK_COLUMN "`");
+	}
 	ask_fail(asking, &fault);
 	return false;
 }
@@ -127,10 +143,18 @@ void step_get_definition(struct asking *asking)
 	const char *project = step_project(asking);
 	struct json_maker *maker = &asking->maker;
 	json_object *answer, *list;
+	struct fault fault = { 0 };
 	struct tasks tasks;
 
 	if (!get_tasks(asking, project, &tasks))
 		return;
+	if (array_length(tasks.rows) * array_length(tasks.criteria) > CRITERIA_SHOWN_MAX) {
+		tasks_done(&tasks);
+		fault_set(&fault, ELLU_E_TOO_LARGE, "the experiment has too many tasks and criteria for this");
+		fault.number = CRITERIA_SHOWN_MAX;
+		ask_fail(asking, &fault);
+		return;
+	}
 	answer = make_object(maker);
 	list = make_array(maker);
 	for (size_t i = 0; i < array_length(tasks.rows); i++) {
@@ -152,6 +176,19 @@ void step_get_definition(struct asking *asking)
 }
 
 /* ---- Trials ---- */
+
+/* Those of the request. False: there are too many, and the step returns. */
+static bool get_trials(struct asking *asking, json_object **ret_trials)
+{
+	struct fault fault = { 0 };
+
+	*ret_trials = member_array(asking->exchange->json, "results");
+	if (array_length(*ret_trials) <= TRIALS_MAX)
+		return true;
+	fault_invalid(&fault, "results", "at most 1000 at once");
+	ask_fail(asking, &fault);
+	return false;
+}
 
 /* The row that a trial is of; NULL, with why there is none. */
 static json_object *find_task(const struct tasks *tasks, json_object *trial, const char **ret_reason)
@@ -190,12 +227,12 @@ static json_object *match(struct json_maker *maker, const struct tasks *tasks, j
 void step_match_trials(struct asking *asking)
 {
 	const char *project = step_project(asking);
-	json_object *trials = member_array(asking->exchange->json, "results"), *answer, *list;
+	json_object *trials, *answer, *list;
 	struct json_maker *maker = &asking->maker;
 	struct tasks tasks;
 	int64_t matched;
 
-	if (!get_tasks(asking, project, &tasks))
+	if (!get_trials(asking, &trials) || !get_tasks(asking, project, &tasks))
 		return;
 	list = match(maker, &tasks, trials, &matched);
 	answer = make_object(maker);
@@ -306,16 +343,18 @@ static void add_error(struct json_maker *maker, struct uploaded *uploaded, size_
 {
 	char text[300];
 
+	if (array_length(uploaded->errors) >= SHOWN_MAX)
+		return;
 	snprintf(text, sizeof(text), "result %zu: %.250s", i, what);
 	append(maker, uploaded->errors, make_text(maker, text));
 }
 
 static const char *criterion_text(const struct tasks *tasks, int64_t id)
 {
-	for (size_t i = 0; i < array_length(tasks->criteria); i++)
-		if (member_int(json_object_array_get_idx(tasks->criteria, i), "id", 0) == id)
-			return member_text(json_object_array_get_idx(tasks->criteria, i), "criterion_str");
-	return NULL;
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)id);
+	return member_text(tasks->texts, text);
 }
 
 static json_object *ratings_of(struct json_maker *maker, const struct tasks *tasks, json_object *trial, size_t i,
@@ -422,15 +461,15 @@ static json_object *made_of(struct json_maker *maker, const struct tasks *tasks,
 	return made;
 }
 
-/* Adds so many trials from `at` on. False: the step returns. */
+/* False: the step returns. */
 static bool add_trials(struct asking *asking, const char *project, const struct tasks *tasks, json_object *trials,
-		       size_t at, struct uploaded *uploaded)
+		       struct uploaded *uploaded)
 {
 	int64_t epoch = member_int(asking->exchange->json, "epoch", 1), n_ratings = 0, n_unrated = 0, added;
 	json_object *parameters = step_parameters(asking, project), *made = make_array(&asking->maker), *answer;
 	struct fault fault = { 0 };
 
-	for (size_t i = at; i < array_length(trials) && i < at + ADDED_AT_ONCE && !fault.code; i++) {
+	for (size_t i = 0; i < array_length(trials) && !fault.code; i++) {
 		json_object *one = made_of(&asking->maker, tasks, json_object_array_get_idx(trials, i), i, epoch,
 					   uploaded, &fault);
 
@@ -514,13 +553,13 @@ static void answer_uploaded(struct asking *asking, const struct uploaded *upload
 void step_add_trials(struct asking *asking)
 {
 	const char *project = step_project(asking);
-	json_object *trials = member_array(asking->exchange->json, "results"), *matches;
+	json_object *trials, *matches;
 	struct uploaded uploaded = { 0 };
 	int64_t matched, task_id;
 	struct tasks tasks;
 	bool goes_on;
 
-	if (!get_tasks(asking, project, &tasks))
+	if (!get_trials(asking, &trials) || !get_tasks(asking, project, &tasks))
 		return;
 	matches = match(&asking->maker, &tasks, trials, &matched);
 	goes_on = matched > 0 || array_length(trials) == 0;
@@ -528,9 +567,8 @@ void step_add_trials(struct asking *asking)
 		refuse_trials(asking, &tasks, matches);
 	json_object_put(matches);
 	uploaded.errors = make_array(&asking->maker);
-	for (size_t at = 0; goes_on && at < array_length(trials); at += ADDED_AT_ONCE)
-		goes_on = add_trials(asking, project, &tasks, trials, at, &uploaded);
-	if (goes_on && evaluate(asking, project, &tasks, &uploaded, &task_id))
+	if (goes_on && add_trials(asking, project, &tasks, trials, &uploaded) &&
+	    evaluate(asking, project, &tasks, &uploaded, &task_id))
 		answer_uploaded(asking, &uploaded, task_id);
 	json_object_put(uploaded.errors);
 	tasks_done(&tasks);

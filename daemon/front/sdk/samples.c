@@ -14,6 +14,7 @@
 
 #define CASES_ITEMS 1000
 #define CATEGORIES "categorical_filters, read" // among the query's names, where no query has it
+#define FILTER_MAX 32 // criteria
 #define DAYS_DEFAULT 30
 #define DAYS_MAX 90
 
@@ -165,6 +166,22 @@ static bool is_rated_so(struct asking *asking, json_object *response)
 	return true;
 }
 
+/* Each response is held against all of it. */
+static bool is_filter(struct asking *asking)
+{
+	const char *text = step_query(asking, "criteria_filter_by");
+	struct fault fault = { 0 };
+	size_t n = 0;
+
+	for (; text && *(text += strcspn(text, "0123456789")); text += strspn(text, "0123456789"))
+		n++;
+	if (n <= FILTER_MAX)
+		return true;
+	fault_invalid(&fault, "criteria_filter_by", "at most 32 criteria");
+	ask_fail(asking, &fault);
+	return false;
+}
+
 static bool is_shown(struct asking *asking, json_object *response)
 {
 	return is_imperfect(asking, response) && is_rated_so(asking, response);
@@ -209,7 +226,7 @@ void step_list_samples(struct asking *asking)
 	struct sample *samples;
 	size_t n;
 
-	if (id < 0 || (!order && step_query(asking, "sort_by")))
+	if (id < 0 || (!order && step_query(asking, "sort_by")) || !is_filter(asking))
 		return;
 	parameters = step_parameters(asking, project);
 	put(&asking->maker, parameters, "experiment", ref_id(&asking->maker, id));

@@ -18,6 +18,7 @@
 #define GOAL "goal"
 #define OUTCOME "expected_conversation_outcome"
 #define N_OWN_COLUMNS 2
+#define SCENARIOS_READ "scenarios, read" // among the query's names, where no query has it
 
 /* ---- Shapes ---- */
 
@@ -105,8 +106,18 @@ static json_object *field_find(json_object *set, const char *name)
 	return NULL;
 }
 
+/* The set's fields by their names. */
+static json_object *fields_of(struct json_maker *maker, json_object *set)
+{
+	json_object *fields = make_object(maker);
+
+	for (size_t i = N_OWN_COLUMNS; i < n_columns(set); i++)
+		put_bool(maker, fields, member_text(column_of(set, i), "name"), true);
+	return fields;
+}
+
 /* The row of a scenario; `path` says where it stands, with a full stop behind, or nothing. */
-static json_object *our_scenario(struct json_maker *maker, json_object *set, json_object *given, const char *path,
+static json_object *our_scenario(struct json_maker *maker, json_object *fields, json_object *given, const char *path,
 				 struct fault *fault)
 {
 	static const char *const own[] = { GOAL, OUTCOME };
@@ -125,7 +136,7 @@ static json_object *our_scenario(struct json_maker *maker, json_object *set, jso
 		return row;
 	snprintf(field, sizeof(field), "%sfield_values", path);
 	json_object_object_foreach (values, name, value) {
-		if (!fault->code && !field_find(set, name))
+		if (!fault->code && !member(fields, name))
 			fault_invalid(fault, field, "values of fields that the set declares");
 		put(maker, row, name, json_object_get(value));
 	}
@@ -448,9 +459,10 @@ void step_get_scenario(struct asking *asking)
 static json_object *add_scenario(struct asking *asking, const char *project, json_object *set)
 {
 	struct fault fault = { 0 };
-	json_object *parameters, *rows = make_array(&asking->maker), *answer;
+	json_object *parameters, *rows = make_array(&asking->maker), *answer, *fields = fields_of(&asking->maker, set);
 
-	append(&asking->maker, rows, our_scenario(&asking->maker, set, asking->exchange->json, "", &fault));
+	append(&asking->maker, rows, our_scenario(&asking->maker, fields, asking->exchange->json, "", &fault));
+	json_object_put(fields);
 	if (step_fails(asking, &fault)) {
 		json_object_put(rows);
 		return NULL;
@@ -493,12 +505,14 @@ static bool remove_scenario(struct asking *asking, const char *project, json_obj
 void step_update_scenario(struct asking *asking)
 {
 	const char *project = step_project(asking);
-	json_object *set = get_set(asking, project), *row;
+	json_object *set = get_set(asking, project), *row, *fields;
 	struct fault fault = { 0 };
 
 	if (!set)
 		return;
-	json_object_put(our_scenario(&asking->maker, set, asking->exchange->json, "", &fault));
+	fields = fields_of(&asking->maker, set);
+	json_object_put(our_scenario(&asking->maker, fields, asking->exchange->json, "", &fault));
+	json_object_put(fields);
 	if (step_fails(asking, &fault) || !remove_scenario(asking, project, set))
 		return;
 	row = add_scenario(asking, project, set);
@@ -515,24 +529,34 @@ void step_delete_scenario(struct asking *asking)
 		ask_answer_nothing(asking, 204);
 }
 
-void step_add_scenarios(struct asking *asking)
+/* Of the scenarios in the request: read once, however often the step runs. NULL: the step returns. */
+static json_object *rows_of(struct asking *asking, json_object *set)
 {
-	const char *project = step_project(asking);
-	json_object *set = get_set(asking, project), *rows;
-	json_object *given = member_array(asking->exchange->json, "scenarios");
+	json_object *given = member_array(asking->exchange->json, "scenarios"), *fields;
+	json_object *rows = member(asking->query, SCENARIOS_READ);
 	struct fault fault = { 0 };
 	char path[40];
 
-	if (!set)
-		return;
+	if (rows)
+		return rows;
 	rows = make_array(&asking->maker);
+	fields = fields_of(&asking->maker, set);
 	for (size_t i = 0; i < array_length(given) && !fault.code; i++) {
 		snprintf(path, sizeof(path), "scenarios[%zu].", i);
-		append(&asking->maker, rows, our_scenario(&asking->maker, set, json_object_array_get_idx(given, i), path,
-							  &fault));
+		append(&asking->maker, rows,
+		       our_scenario(&asking->maker, fields, json_object_array_get_idx(given, i), path, &fault));
 	}
-	if (!step_fails(asking, &fault))
+	json_object_put(fields);
+	put(&asking->maker, asking->query, SCENARIOS_READ, rows);
+	return step_fails(asking, &fault) ? NULL : rows;
+}
+
+void step_add_scenarios(struct asking *asking)
+{
+	const char *project = step_project(asking);
+	json_object *set = get_set(asking, project), *rows = set ? rows_of(asking, set) : NULL;
+
+	if (rows)
 		step_add_rows(asking, project, set, rows, member_bool(asking->exchange->json, "skip_existing"),
 			      shape_scenario);
-	json_object_put(rows);
 }
