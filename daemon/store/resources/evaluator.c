@@ -73,11 +73,7 @@ static int load(struct tx *tx, int64_t id, void *ret_evaluator)
 	return 0;
 }
 
-static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-		    int64_t *ret_id)
-{
-	return version_find_ref(tx, &versioned, scope, ref, ret_id);
-}
+VERSIONED_FUNCTIONS(struct ellu_evaluator)
 
 /* ---- Built in ---- */
 
@@ -236,35 +232,6 @@ static int content_read(struct tx *tx, const struct ellu_evaluator *evaluator, c
 	return version_content_read(tx, &versioned, &copy, ret_content);
 }
 
-static int prepare(struct tx *tx, const void *evaluator, const char *path, void **ret_content)
-{
-	struct version_content *content = tx_alloc(tx, sizeof(*content));
-
-	*ret_content = content;
-	return content ? content_read(tx, evaluator, path, content) : -ENOMEM;
-}
-
-static int find(struct tx *tx, const struct place *place, const void *evaluator, void *content,
-		int64_t *ret_id)
-{
-	const struct ellu_evaluator *wanted = evaluator;
-
-	return version_find(tx, &versioned, place, wanted->name, content, ret_id);
-}
-
-static int insert(struct tx *tx, const struct place *place, const void *evaluator, void *content,
-		  struct notes *notes, int64_t *ret_id)
-{
-	const struct ellu_evaluator *wanted = evaluator;
-
-	return version_insert(tx, &versioned, place, wanted->name, content, notes, ret_id);
-}
-
-static int discard(struct tx *tx, int64_t id)
-{
-	return version_discard(tx, &versioned, id);
-}
-
 const struct resource resource_evaluator = {
 	.name = "evaluator",
 	.noun = "an evaluator",
@@ -273,15 +240,10 @@ const struct resource resource_evaluator = {
 	VERSIONED_RESOURCE("evaluators"),
 	.live = "SELECT t.id FROM tasks t CROSS JOIN run_evaluators e ON e.run_id = t.run_id"
 		" WHERE t.finished_at IS NULL AND e.evaluator_id = ?1 LIMIT 1",
-	.find_ref = find_ref,
 	.load = load,
 	.built_in = built_in,
 	.is_built_in = is_built_in,
-	.prepare = prepare,
-	.find = find,
 	.check = check,
-	.insert = insert,
-	.discard = discard,
 };
 
 static const struct versioned versioned = {

@@ -41,11 +41,7 @@ static int load_linked(struct tx *tx, int64_t id, void *ret_template)
 	return tx->oom ? -ENOMEM : 0;
 }
 
-static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
-		    int64_t *ret_id)
-{
-	return version_find_ref(tx, &versioned, scope, ref, ret_id);
-}
+VERSIONED_FUNCTIONS(struct ellu_prompt_template)
 
 /* ---- Content ---- */
 
@@ -70,30 +66,6 @@ static int content_read(struct tx *tx, const struct ellu_prompt_template *templa
 	return r < 0 ? r : version_content_read(tx, &versioned, &copy, ret_content);
 }
 
-static int prepare(struct tx *tx, const void *template, const char *path, void **ret_content)
-{
-	struct version_content *content = tx_alloc(tx, sizeof(*content));
-
-	*ret_content = content;
-	return content ? content_read(tx, template, path, content) : -ENOMEM;
-}
-
-static int find(struct tx *tx, const struct place *place, const void *template, void *content,
-		int64_t *ret_id)
-{
-	const struct ellu_prompt_template *wanted = template;
-
-	return version_find(tx, &versioned, place, wanted->name, content, ret_id);
-}
-
-static int insert(struct tx *tx, const struct place *place, const void *template, void *content,
-		  struct notes *notes, int64_t *ret_id)
-{
-	const struct ellu_prompt_template *wanted = template;
-
-	return version_insert(tx, &versioned, place, wanted->name, content, notes, ret_id);
-}
-
 /* A name without versions is linked to no set of criteria; one that is made of it later is another. */
 static int drop_link(struct tx *tx, int64_t id)
 {
@@ -105,11 +77,6 @@ static int drop_link(struct tx *tx, int64_t id)
 		      "i", id);
 }
 
-static int discard(struct tx *tx, int64_t id)
-{
-	return version_discard(tx, &versioned, id);
-}
-
 const struct resource resource_prompt_template = {
 	.name = "prompt_template",
 	.noun = "a prompt template",
@@ -118,12 +85,7 @@ const struct resource resource_prompt_template = {
 	VERSIONED_RESOURCE("prompt_templates"),
 	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
 		" WHERE t.finished_at IS NULL AND r.prompt_template_id = ?1 LIMIT 1",
-	.find_ref = find_ref,
 	.load = load_linked,
-	.prepare = prepare,
-	.find = find,
-	.insert = insert,
-	.discard = discard,
 };
 
 static const struct versioned versioned = {

@@ -35,10 +35,7 @@ int skill_load(struct tx *tx, int64_t id, void *ret_skill)
 	return r;
 }
 
-static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref, int64_t *ret_id)
-{
-	return version_find_ref(tx, &versioned, scope, ref, ret_id);
-}
+VERSIONED_FUNCTIONS(struct ellu_skill)
 
 /* ---- Content ---- */
 
@@ -65,26 +62,6 @@ static int content_read(struct tx *tx, const struct ellu_skill *skill, const cha
 	return version_content_read(tx, &versioned, &copy, ret_content);
 }
 
-static int prepare(struct tx *tx, const void *skill, const char *path, void **ret_content)
-{
-	struct version_content *content = tx_alloc(tx, sizeof(*content));
-
-	*ret_content = content;
-	return content ? content_read(tx, skill, path, content) : -ENOMEM;
-}
-
-static int find(struct tx *tx, const struct place *place, const void *skill, void *content, int64_t *ret_id)
-{
-	return version_find(tx, &versioned, place, ((const struct ellu_skill *)skill)->name, content, ret_id);
-}
-
-static int insert(struct tx *tx, const struct place *place, const void *skill, void *content,
-		  struct notes *notes, int64_t *ret_id)
-{
-	return version_insert(tx, &versioned, place, ((const struct ellu_skill *)skill)->name, content, notes,
-			      ret_id);
-}
-
 /* What it refers to is there. */
 static int check(struct tx *tx, const struct place *place, int64_t id, const void *content, const char *path)
 {
@@ -104,11 +81,6 @@ static int check(struct tx *tx, const struct place *place, int64_t id, const voi
 	return r;
 }
 
-static int discard(struct tx *tx, int64_t id)
-{
-	return version_discard(tx, &versioned, id);
-}
-
 const struct resource resource_skill = {
 	.name = "skill",
 	.noun = "a skill",
@@ -117,13 +89,8 @@ const struct resource resource_skill = {
 	VERSIONED_RESOURCE("skills"),
 	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
 		" WHERE t.finished_at IS NULL AND r.skill_id = ?1 LIMIT 1",
-	.find_ref = find_ref,
 	.load = skill_load,
-	.prepare = prepare,
-	.find = find,
 	.check = check,
-	.insert = insert,
-	.discard = discard,
 };
 
 static const struct versioned versioned = {

@@ -91,8 +91,42 @@ int versions_delete(struct tx *tx, struct method_run *op, const struct versioned
 	" AND v.version < coalesce((SELECT version FROM " table " WHERE id = " behind "),"  \
 	" 9007199254740992) WHERE t.id = " of " ORDER BY v.version DESC LIMIT ?3"
 
+/* What each has to say itself is content_read(), which checks a record of the type and reads what of it a
+ * version is; the rest goes by its `versioned`. */
+#define VERSIONED_FUNCTIONS(type)                                                           \
+	static int content_read(struct tx *tx, const type *record, const char *path,        \
+				struct version_content *ret_content);                       \
+	static int find_ref(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref, \
+			    int64_t *ret_id)                                                \
+	{                                                                                   \
+		return version_find_ref(tx, &versioned, scope, ref, ret_id);                \
+	}                                                                                   \
+	static int prepare(struct tx *tx, const void *record, const char *path, void **ret_content) \
+	{                                                                                   \
+		struct version_content *content = tx_alloc(tx, sizeof(*content));           \
+                                                                                            \
+		*ret_content = content;                                                     \
+		return content ? content_read(tx, record, path, content) : -ENOMEM;         \
+	}                                                                                   \
+	static int find(struct tx *tx, const struct place *place, const void *record, void *content, \
+			int64_t *ret_id)                                                    \
+	{                                                                                   \
+		return version_find(tx, &versioned, place, ((const type *)record)->name, content, ret_id); \
+	}                                                                                   \
+	static int insert(struct tx *tx, const struct place *place, const void *record, void *content, \
+			  struct notes *notes, int64_t *ret_id)                             \
+	{                                                                                   \
+		return version_insert(tx, &versioned, place, ((const type *)record)->name, content, notes, \
+				      ret_id);                                              \
+	}                                                                                   \
+	static int discard(struct tx *tx, int64_t id)                                       \
+	{                                                                                   \
+		return version_discard(tx, &versioned, id);                                 \
+	}
+
 /* Of the resource itself. */
 #define VERSIONED_RESOURCE(table)                                                           \
+	.find_ref = find_ref, .prepare = prepare, .find = find, .insert = insert, .discard = discard, \
 	.by_id = "SELECT id FROM " table " WHERE id = ?1 AND (owner_uid = ?2 OR ?3)"        \
 		 " AND deleted_at IS NULL",                                                 \
 	.by_name = "SELECT id FROM " table " WHERE project_id = ?1 AND name = ?2"           \
