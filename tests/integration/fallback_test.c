@@ -83,6 +83,7 @@ static bool logged(json_object *task, const char *words)
 START_TEST(each_item_has_who_answers)
 {
 	json_object *list, *results, *reply;
+	const char *shown;
 	int64_t n;
 
 	begin_with("--content_filter_rate=0.5", "--seed=7");
@@ -120,6 +121,11 @@ START_TEST(each_item_has_who_answers)
 				     "or else by     second"));
 	ck_assert_ptr_nonnull(strstr(COMMAND(server, 0, "experiment", "case", text("%lld", (long long)experiment_id),
 					 text("%lld", (long long)at_int(list, "0.template_variables.id")))->out, ", by "));
+	shown = command_run_line(server, 0, text("for format in md html csv; do $0 experiment report %lld --format $format;"
+						 " done", (long long)experiment_id))->out;
+	ck_assert_msg(strstr(shown, text("\nAnswers: first %d (", (int)n)) &&
+		      strstr(shown, text("<dt>Answers</dt><dd>first %d (", (int)n)) && strstr(shown, ",second,\n"), "%s",
+		      shown);
 	/* Again, what was recorded stays; another one takes it over, with who answered. */
 	sim_reset(sim);
 	sim_reset(second);

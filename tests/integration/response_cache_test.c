@@ -187,6 +187,7 @@ static json_object *run(const char *name, const char *more)
 START_TEST(experiments)
 {
 	json_object *list, *task;
+	const char *shown;
 
 	start(NULL, NULL);
 	run("First", CACHED);
@@ -202,6 +203,10 @@ START_TEST(experiments)
 	run("Third", "");
 	ck_assert_int_eq(sim_stat(sim, "calls"), 8);
 	ck_assert_ptr_nonnull(strstr(COMMAND(server, 0, "experiment", "show", "Second")->out, "From the cache 4 answers"));
+	shown = command_run_line(server, 0, "for format in md html csv; do $0 experiment report Second --format $format;"
+				 " done")->out;
+	ck_assert_msg(strstr(shown, "\nAnswers: 4 from the cache.") && strstr(shown, "<h4>Given before</h4>") &&
+		      strstr(shown, ",yes\n"), "%s", shown);
 	/* What a project has goes with it. */
 	wire_call(wire, "CreateProject", "{'project':{'name':'P'}}");
 	wire_call(wire, "Call", "{'project':'P','messages':[{'role':'user','content':'Tell of a.'}],'response_cache':true}");

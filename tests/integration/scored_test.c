@@ -339,6 +339,7 @@ START_TEST(panel)
 				   " FROM ratings WHERE judge_id IN (SELECT judge_id FROM panel_judges)"
 				   " ORDER BY value)";
 	struct sim *one, *two, *own;
+	struct command *command;
 	json_object *task, *items;
 
 	begin();
@@ -361,6 +362,20 @@ START_TEST(panel)
 	items = list_all(wire, "ListResponses", "'experiment':{'name':'Columns'}");
 	ck_assert_str_eq(at_text(items, "0.ratings.0.reasoning"), "the mean of 2 judges");
 	ck_assert_str_eq(at_text(items, "0.ratings.1.judge"), "Own");
+	/* They differ everywhere, and so by more than chance. Of what one alone scored there is no telling. */
+	task = at_json(wire_call(wire, "GetJudgeAgreement", "{'experiment':{'name':'Columns'}}"), "evaluators");
+	ck_assert_uint_eq(json_object_array_length(task), 1);
+	ck_assert_str_eq(at_text(task, "0.evaluator.name"), "Politeness");
+	ck_assert_int_eq(at_int(task, "0.n"), 3);
+	/* 1 - (6 - 1) * 3 * 0.25 / (6 * 6 * 0.0625), and the same without any one row. */
+	ck_assert_double_eq_tol(at_number(task, "0.alpha"), 1 - 5 * 0.75 / 2.25, 1e-9);
+	ck_assert_double_le(at_number(task, "0.alpha_low"), at_number(task, "0.alpha"));
+	command = command_run_line(server, 0, "$0 experiment agreement Columns && $0 experiment agreement Columns "
+				   "--format csv && $0 experiment report Columns --format md");
+	ck_assert_msg(strstr(command->out, "-0.67 (") && strstr(command->out, "Politeness\n"), "%s", command->out);
+	ck_assert_msg(strstr(command->out, ",Politeness\n"), "%s", command->out);
+	ck_assert_msg(strstr(command->out, "On scores by Politeness they agree with an alpha of -0.67"), "%s",
+		      command->out);
 	/* One of them that says nothing is left out; nobody's silence is a 0. */
 	sim_control(two, "{\"fixed_answer\":\"none\"}");
 	task = run(COLUMN ",'run_afresh':true,'rating_llm_configs':[{'ref':{'name':'one'}},{'ref':{'name':'two'}}],"

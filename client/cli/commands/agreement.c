@@ -92,7 +92,25 @@ static struct shown shown_of(const struct ellu_get_judge_agreement_reply *agreem
 		shown.threshold = shown.threshold || agreement->criteria[i]->threshold;
 		shown.alpha = shown.alpha || agreement->criteria[i]->alpha;
 	}
+	shown.alpha = shown.alpha || agreement->n_evaluators > 0;
 	return shown;
+}
+
+/* People label no scores: there is what the judges say. */
+static void add_evaluator(struct table *table, const struct ellu_evaluator_agreement *agreement, struct shown shown)
+{
+	static const struct ellu_agreement none = { 0 };
+	const bool csv = output.format == FORMAT_CSV;
+
+	table_text(table, csv ? "" : "-");
+	add_figure(table, NULL, NULL, NULL);
+	add_figure(table, NULL, NULL, NULL);
+	for (int i = 0; i < 2; i++)
+		table_text(table, csv ? "" : "-");
+	if (shown.threshold)
+		add_threshold(table, &none);
+	add_figure(table, agreement->alpha, agreement->alpha_low, agreement->alpha_high);
+	table_text(table, agreement->evaluator->name);
 }
 
 void print_agreement(const struct cli *cli, const void *reply)
@@ -106,6 +124,8 @@ void print_agreement(const struct cli *cli, const void *reply)
 	for (size_t i = 0; i < agreement->n_criteria; i++)
 		add_agreement(table, agreement->criteria[i], shown);
 	add_agreement(table, agreement->all, shown);
+	for (size_t i = 0; i < agreement->n_evaluators; i++)
+		add_evaluator(table, agreement->evaluators[i], shown);
 	table_print(table, stdout);
 	table_free(table);
 	if (output.format == FORMAT_TABLE && agreement->all->accuracy->n_total == 0)

@@ -143,7 +143,7 @@ static const char agreement_details[] =
 	"Over the verdicts that people have edited, which includes those that they confirmed: how many\n"
 	"are alike, Cohen's kappa (1: all; 0: as many as by chance), where the judge's YES and NO were\n"
 	"wrong, and from which score on its YES should count. Of several judges, how far they agree with\n"
-	"each other: Krippendorff's alpha (1: always; 0: by chance).\n"
+	"each other, on verdicts and on evaluators' scores: Krippendorff's alpha (1: always; 0: by chance).\n"
 	"\n"
 	"  elluminate experiment edit-rating 34 NO\n"
 	"  elluminate experiment agreement Haiku\n"

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -144,6 +145,7 @@ static void write_case(const struct report *report, const struct reported *repor
 	write_messages(out, response->messages, response->n_messages);
 	write_messages(out, response->transcript, response->n_transcript);
 	write_text(out, "Answered by", response->llm_config);
+	write_text(out, "Given before", response->cached && *response->cached ? "from the cache" : NULL);
 	write_text(out, response->error ? "Error" : "Answer",
 		   response->error ? response->error->message : response->response_text);
 	write_calls(out, response->tool_calls, response->n_tool_calls);
@@ -251,7 +253,7 @@ static void write_facts(FILE *out, const struct reported *reported)
 {
 	const struct ellu_experiment *experiment = reported->experiment;
 	const struct ellu_experiment_results *results = experiment->results;
-	char text[256], number[32], other[32], money[MONEY_TEXT_SIZE];
+	char text[256], number[32], other[32], money[MONEY_TEXT_SIZE], *sources = report_sources(results);
 
 	fputs("<dl>", out);
 	if (experiment->prompt_template && experiment->prompt_template->name) {
@@ -267,6 +269,9 @@ static void write_facts(FILE *out, const struct reported *reported)
 	snprintf(text, sizeof(text), "%s (%s without an answer)", number_text(number, results->responses),
 		 number_text(other, results->failed_responses));
 	write_fact(out, "Responses", text);
+	if (sources)
+		write_fact(out, "Answers", sources);
+	free(sources);
 	snprintf(text, sizeof(text), "%s in, %s out", number_text(number, results->total_input_tokens),
 		 number_text(other, results->total_output_tokens));
 	write_fact(out, "Tokens", text);
@@ -383,6 +388,17 @@ static void write_agreement(FILE *out, const struct ellu_agreement *agreement)
 		coefficient_text(text, agreement->alpha, agreement->alpha_low, agreement->alpha_high));
 }
 
+static void write_agreed_scores(FILE *out, const struct ellu_evaluator_agreement *agreement)
+{
+	char text[64];
+
+	fputs("<tr><td>", out);
+	report_escape(out, agreement->evaluator->name);
+	fprintf(out, "</td><td class=number>-</td><td>-</td><td>-</td><td class=number>-</td><td class=number>-</td>"
+		"<td class=number>-</td><td>%s</td></tr>",
+		coefficient_text(text, agreement->alpha, agreement->alpha_low, agreement->alpha_high));
+}
+
 /* How far its judge agrees with people, and several judges among each other. */
 static void write_trust(FILE *out, const struct ellu_get_judge_agreement_reply *trust)
 {
@@ -395,6 +411,8 @@ static void write_trust(FILE *out, const struct ellu_get_judge_agreement_reply *
 	for (size_t i = 0; i < trust->n_criteria; i++)
 		write_agreement(out, trust->criteria[i]);
 	write_agreement(out, trust->all);
+	for (size_t i = 0; i < trust->n_evaluators; i++)
+		write_agreed_scores(out, trust->evaluators[i]);
 	fputs("</tbody></table></div>", out);
 }
 

@@ -127,7 +127,7 @@ static void markdown_experiment(FILE *out, const struct reported *reported)
 {
 	const struct ellu_experiment_results *results = reported->experiment->results;
 	const struct estimate success = estimate_of(results->success_rate);
-	char share[32], interval[64];
+	char share[32], interval[64], *sources = report_sources(results);
 
 	fputs("## ", out);
 	write_cell(out, reported->experiment->name);
@@ -140,6 +140,12 @@ static void markdown_experiment(FILE *out, const struct reported *reported)
 		markdown_row(out, results->criteria[i]->criterion, results->criteria[i]->yes);
 	markdown_row(out, ALL_CRITERIA, results->success_rate);
 	markdown_scores(out, results);
+	if (sources) {
+		fputs("\nAnswers: ", out);
+		write_cell(out, sources);
+		fputs(".\n", out);
+	}
+	free(sources);
 }
 
 static void markdown_trust(FILE *out, const struct ellu_get_judge_agreement_reply *trust)
@@ -161,6 +167,14 @@ static void markdown_trust(FILE *out, const struct ellu_get_judge_agreement_repl
 	if (trust->all->alpha)
 		fprintf(out, "\nThe judges agree with Krippendorff's alpha of %s.\n",
 			coefficient_text(text, trust->all->alpha, trust->all->alpha_low, trust->all->alpha_high));
+	for (size_t i = 0; i < trust->n_evaluators; i++) {
+		const struct ellu_evaluator_agreement *agreement = trust->evaluators[i];
+
+		fputs("\nOn scores by ", out);
+		write_cell(out, agreement->evaluator->name);
+		fprintf(out, " they agree with an alpha of %s.\n",
+			coefficient_text(text, agreement->alpha, agreement->alpha_low, agreement->alpha_high));
+	}
 }
 
 static void markdown_cases(FILE *out, const struct reported *reported)
@@ -355,7 +369,7 @@ static void csv_case(const struct report *report, const struct reported *reporte
 	const struct ellu_rating *no = first_no(response);
 
 	(void) report;
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 12; i++)
 		table_column(table, "");
 	table_printf(table, "%" PRId64, reported->experiment->id);
 	table_printf(table, "%" PRId64, response->id);
@@ -367,13 +381,15 @@ static void csv_case(const struct report *report, const struct reported *reporte
 	table_text(table, response->error ? response->error->message : NULL);
 	table_text(table, response->response_text);
 	csv_scores(table, response);
+	table_text(table, response->llm_config);
+	table_text(table, response->cached && *response->cached ? "yes" : NULL);
 	table_print(table, out);
 	table_free(table);
 }
 
 static void csv(const struct report *report)
 {
-	puts("experiment,response,row,epoch,outcome,not_met,duration_seconds,error,answer,scores");
+	puts("experiment,response,row,epoch,outcome,not_met,duration_seconds,error,answer,scores,answered_by,cached");
 	for (size_t i = 0; i < report->n; i++)
 		for (enum outcome outcome = 0; outcome < _OUTCOME_MAX; outcome++)
 			report_copy(report->experiments[i].cases[outcome], stdout);

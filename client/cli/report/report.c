@@ -1,6 +1,7 @@
 #include "client/cli/report/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,31 @@ const char *interval_text(char buffer[static 64], const struct estimate *estimat
 		return "-";
 	snprintf(buffer, 64, "%.1f to %.1f %%", estimate->low * 100, estimate->high * 100);
 	return buffer;
+}
+
+char *report_sources(const struct ellu_experiment_results *results)
+{
+	char *text = NULL, share[32];
+	size_t size;
+	FILE *out;
+
+	if (results->n_answered_by == 0 && !results->cached_responses)
+		return NULL;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < results->n_answered_by; i++) {
+		const struct ellu_answered_by *by = results->answered_by[i];
+		const struct estimate success = estimate_of(by->success_rate);
+
+		fprintf(out, "%s%s %" PRId64 " (%s)", i > 0 ? ", " : "", by->llm_config, by->responses,
+			share_text(share, success.value));
+	}
+	if (results->cached_responses)
+		fprintf(out, "%s%" PRId64 " from the cache", results->n_answered_by > 0 ? ", " : "",
+			*results->cached_responses);
+	fclose(out);
+	return text;
 }
 
 const char *coefficient_text(char buffer[static 64], const double *value, const double *low, const double *high)
@@ -177,7 +203,7 @@ static int read_trust(struct report *report, struct reported *reported)
 	r = ellu_get_judge_agreement(report->cli->daemon, &request, &trust, &error);
 	if (r < 0)
 		return cli_fail(r, error);
-	if (trust->all->accuracy->n_total > 0 || trust->all->alpha)
+	if (trust->all->accuracy->n_total > 0 || trust->all->alpha || trust->n_evaluators > 0)
 		reported->trust = trust;
 	else
 		ellu_free(trust);

@@ -71,6 +71,10 @@ void report_copy(FILE *file, FILE *out);
 /* Writes the text so that it is text in HTML and XML. */
 void report_escape(FILE *out, const char *text);
 
+/* "one 40 (83.3 %), two 3 (-), 5 from the cache": where the answers came from, and how good those of each
+ * config are. NULL: from the one model. */
+char *report_sources(const struct ellu_experiment_results *results);
+
 /* "0.81 (0.70 to 0.92)", or what stands for nothing. */
 const char *coefficient_text(char buffer[static 64], const double *value, const double *low, const double *high);
 

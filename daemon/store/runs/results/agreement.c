@@ -29,6 +29,13 @@ struct between {
 	struct reliability scores;
 };
 
+/* How far they agree on an evaluator's scores. */
+struct scored {
+	const struct run_measure *measure;
+	struct reliability scores[GROUPS];
+	int64_t n; // answers
+};
+
 /* Of a request, while it walks. */
 struct agreement {
 	struct tx *tx; // of the present step
@@ -38,6 +45,8 @@ struct agreement {
 	size_t n;
 	struct labels all;
 	struct between *between; // by criteria, and then all; NULL: there is one judge
+	struct scored *evaluators; // of several judges
+	size_t n_evaluators;
 	struct response_place at;
 	int64_t row_id; // at hand
 	size_t left; // to look at in this step
@@ -94,6 +103,19 @@ static int by_measure(const void *a, const void *b)
 	return (x->measure->id > y->measure->id) - (x->measure->id < y->measure->id);
 }
 
+static void add_scores(struct agreement *agreement, int64_t measure_id, const double *values, size_t n,
+		       size_t group)
+{
+	for (size_t i = 0; i < agreement->n_evaluators; i++) {
+		struct scored *scored = &agreement->evaluators[i];
+
+		if (scored->measure->id != measure_id)
+			continue;
+		reliability_add(&scored->scores[group], values, n);
+		scored->n++;
+	}
+}
+
 /* Of a measure's values, all that judges gave. */
 static void add_unit(struct agreement *agreement, int64_t measure_id, const double *values, size_t n,
 		     size_t group)
@@ -104,8 +126,12 @@ static void add_unit(struct agreement *agreement, int64_t measure_id, const doub
 	struct between *places[2];
 	double verdicts[JUDGES_MAX];
 
-	if (!labels || n < 2)
+	if (n < 2)
 		return;
+	if (!labels) {
+		add_scores(agreement, measure_id, values, n, group);
+		return;
+	}
 	places[0] = &agreement->between[labels - agreement->criteria];
 	places[1] = &agreement->between[agreement->n];
 	for (size_t i = 0; i < n; i++)
@@ -204,13 +230,18 @@ static int step(struct agreement *agreement)
 
 /* ---- What came of it ---- */
 
+static void tell_alpha(struct tx *tx, struct estimate alpha, const double **ret_alpha,
+		       const double **ret_low, const double **ret_high)
+{
+	*ret_alpha = tx_known(tx, alpha.value);
+	*ret_low = tx_known(tx, alpha.low);
+	*ret_high = tx_known(tx, alpha.high > 1 ? 1 : alpha.high); // none agree more than all
+}
+
 static void tell_between(struct tx *tx, const struct between *between, struct ellu_agreement *record)
 {
-	struct estimate alpha = reliability_alpha(between->verdicts, GROUPS, CONFIDENCE);
-
-	record->alpha = tx_known(tx, alpha.value);
-	record->alpha_low = tx_known(tx, alpha.low);
-	record->alpha_high = tx_known(tx, alpha.high > 1 ? 1 : alpha.high); // none agree more than all
+	tell_alpha(tx, reliability_alpha(between->verdicts, GROUPS, CONFIDENCE), &record->alpha,
+		   &record->alpha_low, &record->alpha_high);
 	record->alpha_scores = tx_known(tx, reliability_alpha(&between->scores, 1, CONFIDENCE).value);
 }
 
@@ -261,6 +292,31 @@ static int tell_labels(struct tx *tx, const struct labels *labels, const struct 
 	return 0;
 }
 
+static int tell_evaluators(struct agreement *agreement, struct ellu_get_judge_agreement_reply *reply)
+{
+	struct tx *tx = agreement->tx;
+	struct tx_list evaluators = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < agreement->n_evaluators; i++) {
+		const struct scored *scored = &agreement->evaluators[i];
+		struct estimate alpha = reliability_alpha(scored->scores, GROUPS, CONFIDENCE);
+		struct ellu_evaluator_agreement *record = TX_RECORD(tx, struct ellu_evaluator_agreement);
+
+		if (scored->n == 0)
+			continue;
+		if (!record)
+			return -ENOMEM;
+		record->evaluator = scored->measure->use->evaluator;
+		record->n = scored->n;
+		tell_alpha(tx, alpha, &record->alpha, &record->alpha_low, &record->alpha_high);
+		r = tx_append(tx, &evaluators, record);
+	}
+	reply->evaluators = evaluators.n > 0 ? tx_list_items(tx, &evaluators) : NULL;
+	reply->n_evaluators = evaluators.n;
+	return r;
+}
+
 static int tell(struct agreement *agreement, struct ellu_get_judge_agreement_reply *reply)
 {
 	struct tx *tx = agreement->tx;
@@ -283,10 +339,33 @@ static int tell(struct agreement *agreement, struct ellu_get_judge_agreement_rep
 	}
 	reply->criteria = tx_list_items(tx, &criteria);
 	reply->n_criteria = criteria.n;
+	if (r >= 0)
+		r = tell_evaluators(agreement, reply);
 	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
 }
 
 /* ---- The method ---- */
+
+/* They come first. */
+static size_t count_criteria(const struct tx_list *measures)
+{
+	size_t n = 0;
+
+	while (n < measures->n && !((const struct run_measure *)measures->items[n])->use)
+		n++;
+	return n;
+}
+
+static int begin_evaluators(struct agreement *agreement, const struct tx_list *measures)
+{
+	size_t n_criteria = count_criteria(measures);
+
+	agreement->n_evaluators = measures->n - n_criteria;
+	agreement->evaluators = tx_array(agreement->tx, agreement->n_evaluators, sizeof(*agreement->evaluators));
+	for (size_t i = 0; agreement->evaluators && i < agreement->n_evaluators; i++)
+		agreement->evaluators[i].measure = measures->items[n_criteria + i];
+	return agreement->evaluators ? 0 : -ENOMEM;
+}
 
 static int begin(struct tx *tx, struct method_run *op)
 {
@@ -301,9 +380,12 @@ static int begin(struct tx *tx, struct method_run *op)
 	op->request.state = agreement;
 	r = experiment_run_resolve(tx, &op->scope, a->experiment, &agreement->run);
 	if (r >= 0)
-		r = run_criteria(tx, agreement->run.id, &measures);
+		r = run_measures(tx, agreement->run.id, &measures);
+	if (r >= 0 && agreement->run.judge.reduction)
+		r = begin_evaluators(agreement, &measures);
 	if (r < 0)
 		return r;
+	measures.n = count_criteria(&measures);
 	agreement->n = measures.n;
 	agreement->criteria = tx_array(tx, measures.n, sizeof(*agreement->criteria));
 	agreement->ordered = tx_array(tx, measures.n, sizeof(*agreement->ordered));
