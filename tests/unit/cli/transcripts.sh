@@ -36,6 +36,10 @@ screen()
 	printf '\n$ %s\n' "$1"
 	tmux capture-pane -p -t screen |
 		sed 's/[0-9]\{4\}-[0-9][0-9]-[0-9][0-9] [0-9:]\{8\}/2026-01-31 12:00:00/
+			s/[0-9]\.[0-9][0-9] s/0.00 s/
+			s/^\(Duration *p50\) .*/\1 .../
+			/^ *0\.00 s .* 0\.00 s$/d
+			s/^\( *rating\) [0-9]*/\1 1/
 			/^Task [0-9]* waits for its turn/d' |
 		sed -e :a -e '/^\n*$/{$d;N;ba' -e '}'
 }
@@ -73,12 +77,17 @@ llm_configs:
 collection: { name: MT, variables: [ {topic: a}, {topic: b}, {topic: c} ] }
 criteria: [ Is it short? ]
 END
-elluminate run sample.json --quiet >/dev/null
+sed 's/"name": "Sample",$/"name": "Other",/; s/a sentence/two sentences/' sample.json >other.json
+for file in sample.json other.json; do # one after the other, so that ids are the same each time
+	elluminate run "$file" --max-connections 1 --quiet >/dev/null
+done
 tmux -f /dev/null new-session -d -s keep cat # a server without a session ends
 
 # What has ended, at one width after the other, before there are further experiments to be listed.
 for columns in 80 120; do
 	for line in 'experiment list' 'collection rows Topics' 'collection show Topics' \
+		'experiment show Sample' 'experiment responses Sample' 'experiment case Sample 1' \
+		'experiment compare Sample Other' \
 		'run wrong.json' 'collection show Topcis' 'task lst'; do
 		shows "$columns" "elluminate $line"
 	done >"$columns.txt"
