@@ -123,11 +123,30 @@ static void make_originals(struct filled *filled)
 		"'name':'fast','provider':'simulated','custom':{'latency_seconds':0}}}}"));
 }
 
+static bool is_undone(sqlite3 *db)
+{
+	sqlite3_stmt *q;
+	bool undone;
+
+	if (sqlite3_prepare_v2(db, "SELECT 1 FROM runs WHERE unordered", -1, &q, NULL) != SQLITE_OK)
+		die("%s", sqlite3_errmsg(db));
+	undone = sqlite3_step(q) == SQLITE_ROW;
+	sqlite3_finalize(q);
+	return undone;
+}
+
 /* A start looks for what was left undone. */
 static void await_rest(const struct daemon *daemon)
 {
-	double before, now = bench_cpu_seconds(daemon_pid(daemon));
+	double before, now;
+	sqlite3 *db;
 
+	if (sqlite3_open(dir_path(daemon_state_dir(daemon), "elluminate.db"), &db) != SQLITE_OK)
+		die("the database cannot be opened");
+	while (is_undone(db))
+		(void)poll(NULL, 0, REST_MSEC);
+	sqlite3_close(db);
+	now = bench_cpu_seconds(daemon_pid(daemon));
 	do {
 		before = now;
 		(void)poll(NULL, 0, REST_MSEC);
