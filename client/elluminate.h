@@ -430,8 +430,8 @@ typedef int ellu_start_fn(struct ellu *handle, size_t index, struct ellu_op **re
  * time passed before, negative what `start` failed with, after which no further one is started.
  *
  * `ret_ops` is an array of `n`: the operations in order, each to be freed with ellu_op_free(),
- * NULL where none was started. It is filled in any case but -EINVAL, -EOPNOTSUPP, -EDEADLK and
- * -ENOMEM.
+ * NULL where none was started. It is filled in any case but -EINVAL, -EOPNOTSUPP and -EDEADLK.
+ * `start` may wait for none of them: that is -EDEADLK.
  */
 ELLU_API int ellu_gather(struct ellu *handle, size_t n, size_t limit, ellu_start_fn *start,
 			 void *userdata, double timeout_seconds, struct ellu_op **ret_ops);

@@ -385,8 +385,38 @@ START_TEST(bad_requests)
 }
 END_TEST
 
+/* Who gathers waits for the first one already. */
+static int start_behind(struct ellu *handle, size_t index, struct ellu_op **ret_op, void *userdata)
+{
+	struct ellu_op *const *ops = userdata;
+
+	if (index == 1) {
+		ck_assert_int_eq(ellu_op_wait(ops[0], 1), -EDEADLK);
+		ck_assert_int_eq(ellu_op_wait_any(ops, 1, 1), -EDEADLK);
+		ellu_op_cancel(ops[0]);
+	}
+	return ellu_call_raw_async(handle, index == 0 ? "a.Hang" : "a.GetInfo", NULL, NULL, NULL, ret_op);
+}
+
+START_TEST(waiting_where_a_gather_starts)
+{
+	struct ellu_op *ops[2];
+	struct ellu *handle;
+
+	standin_start(&standin, standin_answer);
+	handle = open_handle(ELLU_EVENT);
+	ck_assert_int_eq(ellu_gather(handle, 2, 0, start_behind, ops, 10, ops), 1);
+	ck_assert_int_eq(ellu_op_result(ops[0], NULL, NULL), -ECANCELED);
+	ck_assert_int_eq(ellu_op_result(ops[1], NULL, NULL), 0);
+	ellu_op_free(ops[0]);
+	ellu_op_free(ops[1]);
+	ellu_close(handle);
+	standin_stop(&standin);
+}
+END_TEST
+
 int main(void)
 {
 	return RUN_TESTS(what_is_none, wrong_arguments, bad_requests, a_callback_frees_everything,
-			 a_callback_closes_the_handle, out_of_descriptors);
+			 a_callback_closes_the_handle, waiting_where_a_gather_starts, out_of_descriptors);
 }
