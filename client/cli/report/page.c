@@ -493,9 +493,11 @@ static void write_cases(FILE *out, const struct report *report, const struct rep
 }
 
 static const char compared_criteria_head[] =
+	"<div class=scrolled tabindex=0 role=region aria-label=\"Criteria side by side\">"
 	"<table><thead><tr><th>Criterion</th><th class=number>points more</th><th class=number>rows better</th>"
 	"<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>";
 static const char compared_scores_head[] =
+	"<div class=scrolled tabindex=0 role=region aria-label=\"Scores side by side\">"
 	"<table><thead><tr><th>Evaluator</th><th class=number>score more</th><th class=number>rows better</th>"
 	"<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>";
 
@@ -519,7 +521,7 @@ static void write_compared_criteria(FILE *out, const struct ellu_compare_experim
 			paired->worse, paired->p_holm);
 	}
 	if (begun)
-		fputs("</tbody></table><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>",
+		fputs("</tbody></table></div><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>",
 		      out);
 }
 
@@ -543,7 +545,7 @@ static void write_compared_scores(FILE *out, const struct ellu_compare_experimen
 			paired->worse, paired->p_holm);
 	}
 	if (begun)
-		fputs("</tbody></table>", out);
+		fputs("</tbody></table></div>", out);
 }
 
 static void write_comparison(FILE *out, const struct report *report, size_t i)

@@ -67,9 +67,10 @@ async function processorMs() {
 	return Math.round(metrics.find(metric => metric.name === "TaskDuration").value * 1000);
 }
 
+// Not as a phone has it, which shrinks what is too wide until it fits.
 async function show(scheme, width) {
 	await send("Emulation.setEmulatedMedia", { features: [{ name: "prefers-color-scheme", value: scheme }] });
-	await send("Emulation.setDeviceMetricsOverride", { width, height: 1400, deviceScaleFactor: 1, mobile: width < 500 });
+	await send("Emulation.setDeviceMetricsOverride", { width, height: 1400, deviceScaleFactor: 1, mobile: false });
 	await evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))");
 }
 
