@@ -86,6 +86,7 @@ static const struct config_key {
 	KEY("queue", log_retention_days, 0, 36500, 30),
 	KEY("queue", experiment_retention_days, 0, 36500, 0),
 	KEY("queue", task_retention_days, 0, 36500, 0),
+	KEY("queue", batch_poll_seconds, 1, 3600, 300),
 	KEY("queue", max_pending, 1, 1000000, 10000),
 	KEY("queue", max_pending_per_user, 1, 1000000, 5000),
 	KEY("queue", max_running, 1, 100000, 64),

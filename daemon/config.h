@@ -33,6 +33,7 @@ struct config {
 	int64_t log_retention_days; // 0: for ever
 	int64_t experiment_retention_days; // the same
 	int64_t task_retention_days;
+	int64_t batch_poll_seconds;
 	int64_t max_pending;
 	int64_t max_pending_per_user;
 	int64_t max_running;

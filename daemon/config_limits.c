@@ -14,6 +14,7 @@ struct queue_limits config_queue_limits(const struct config *config)
 		.max_running_per_user = config->max_running_per_user,
 		.max_interactive = config->max_interactive,
 		.max_interactive_per_user = config->max_interactive_per_user,
+		.batch_poll_seconds = config->batch_poll_seconds,
 	};
 }
 

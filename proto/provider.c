@@ -14,7 +14,7 @@ static const char *const verbosity_lacks[] = { "verbosity", NULL };
 static const struct provider providers[] = {
 	{ .name = "anthropic", .default_base = "https://api.anthropic.com",
 	  .key_variable = "ANTHROPIC_API_KEY", .wants_key = true, .lacks = anthropic_lacks,
-	  .lacks_json_object = true },
+	  .lacks_json_object = true, .batch_price_percent = 50 },
 	{ .name = "azure" },
 	{ .name = PROVIDER_BEDROCK, .key_variable = "AWS_BEARER_TOKEN_BEDROCK", .lacks = bedrock_lacks,
 	  .lacks_json_object = true },
@@ -33,7 +33,7 @@ static const struct provider providers[] = {
 	  .key_variable = "MISTRAL_API_KEY", .wants_key = true },
 	{ .name = "ollama", .default_base = "http://127.0.0.1:11434/v1" },
 	{ .name = "openai", .default_base = "https://api.openai.com/v1",
-	  .key_variable = "OPENAI_API_KEY", .wants_key = true },
+	  .key_variable = "OPENAI_API_KEY", .wants_key = true, .batch_price_percent = 50 },
 	{ .name = "openrouter", .default_base = "https://openrouter.ai/api/v1",
 	  .key_variable = "OPENROUTER_API_KEY", .wants_key = true },
 	{ .name = PROVIDER_SIMULATED },

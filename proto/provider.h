@@ -18,6 +18,7 @@ struct provider {
 	bool wants_key; // at its default base
 	const char *const *lacks; // fields of configs that it has not, ends with NULL; or NULL
 	bool lacks_json_object; // as a structured_output
+	int batch_price_percent; // what a call in a batch costs, of what it does alone; 0: it takes none
 };
 
 const struct provider *provider_find(const char *name); // or NULL

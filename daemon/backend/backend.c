@@ -45,7 +45,7 @@ static int64_t multis_due_usec(const struct backend *backend)
 		if (pool->multi && multi_due_usec(pool->multi) < due_usec)
 			due_usec = multi_due_usec(pool->multi);
 	}
-	return due_usec < bearers_due_usec(backend) ? due_usec : bearers_due_usec(backend);
+	return due_usec < exchanges_due_usec(backend) ? due_usec : exchanges_due_usec(backend);
 }
 
 static void kick_multis(struct backend *backend)
@@ -56,7 +56,7 @@ static void kick_multis(struct backend *backend)
 		if (pool->multi && multi_due_usec(pool->multi) <= backend->now_usec)
 			multi_kick(pool->multi);
 	}
-	bearers_kick(backend);
+	exchanges_kick(backend);
 }
 
 static void set_timer(struct backend *backend)
@@ -94,7 +94,7 @@ static void on_turn(void *userdata)
 		backend->now_usec = clock_monotonic_usec();
 		transfer_collect(backend);
 		transfer_repair(backend);
-		bearers_collect(backend);
+		exchanges_collect(backend);
 		descriptors_give_way(backend);
 		deadlines_run(&backend->deadlines, backend->now_usec);
 		transfer_tell(backend);
@@ -159,6 +159,8 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 	TAILQ_INIT(&backend->simulated_due);
 	TAILQ_INIT(&backend->looks);
 	bearers_init(&backend->bearers);
+	exchanges_init(&backend->exchanges);
+	TAILQ_INIT(&backend->batches);
 	if (backend_init(backend) < 0) {
 		backend_free(backend);
 		return -ENOMEM;
@@ -176,6 +178,7 @@ struct backend *backend_free(struct backend *backend)
 	loop_on_turn(backend->loop, NULL, NULL);
 	endpoints_done(backend); // and the pools with them
 	bearers_done(&backend->bearers);
+	exchanges_done(&backend->exchanges);
 	admission_done(&backend->admission);
 	descriptors_done(backend);
 	deadlines_done(&backend->deadlines);

@@ -87,6 +87,7 @@ struct llm_call {
 	char idempotency_key[64]; // the same on each retry
 	struct llm_stream *stream; // to who reads the answer as it comes; or NULL
 	const struct llm_embedding *embedding; // asked for instead of an answer to messages; or NULL
+	bool batched; // in a batch (provider_batch.h), which has a price of its own
 
 	/* What came back; strings lie in the arena. */
 	struct arena arena;

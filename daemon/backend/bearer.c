@@ -7,13 +7,12 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/dialect/service_account.h"
-#include "daemon/backend/multi.h"
+#include "daemon/backend/exchange.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/loop.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"
 
-#define CONNECTIONS_MAX BACKEND_CALLS_MAX // one that waits has a call that does
 #define EXCHANGE_USEC (60 * USEC_PER_SEC) // at most
 #define RENEWAL_USEC (300 * USEC_PER_SEC) // before its end, or a fourth of it
 #define RENEWAL_AGAIN_USEC (10 * USEC_PER_SEC) // after one that failed
@@ -36,12 +35,8 @@ struct bearer {
 	int signing; // what became of it there
 	struct buffer form; // that is sent
 	size_t assertion; // where it has what is as good as a key
-	struct multi_sockets sockets;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct buffer reply;
-	bool too_large;
-	char error[CURL_ERROR_SIZE];
+	struct exchange exchange;
+	struct curl_slist *headers; // of it
 	char *token; // or NULL
 	int64_t number; // of the token, which no other has; of one that is to come
 	int64_t refused_number; // of the last that was refused before anything was answered with it
@@ -74,13 +69,10 @@ static void drop_token(struct bearer *bearer)
 /* The exchange is over, wherever it was. */
 static void end_exchange(struct bearer *bearer)
 {
-	if (bearer->easy)
-		curl_easy_cleanup(bearer->easy);
+	exchange_end(bearer->backend, &bearer->exchange);
 	curl_slist_free_all(bearer->headers);
-	bearer->easy = NULL;
 	bearer->headers = NULL;
 	wipe(&bearer->form);
-	wipe(&bearer->reply);
 	bearer->state = BEARER_RESTING;
 }
 
@@ -100,8 +92,6 @@ void bearer_forget(struct bearer *bearer)
 	bearer->forgotten = true;
 	if (bearer->state == BEARER_SIGNING)
 		return;
-	if (bearer->state == BEARER_ASKING)
-		multi_remove(bearer->backend->bearers.multi, bearer->easy);
 	bearer_free(bearer);
 }
 
@@ -114,7 +104,6 @@ void bearers_done(struct bearers *bearers)
 	}
 	while (!TAILQ_EMPTY(&bearers->all))
 		bearer_free(TAILQ_FIRST(&bearers->all));
-	multi_free(bearers->multi);
 }
 
 /* ---- What becomes of it ---- */
@@ -184,33 +173,12 @@ static void go_on(struct bearer *bearer)
 
 /* ---- The exchange ---- */
 
-static size_t take_reply(char *data, size_t size, size_t n, void *userdata)
-{
-	struct bearer *bearer = userdata;
-
-	size *= n;
-	if (bearer->reply.size + size > SERVICE_ACCOUNT_REPLY_MAX) {
-		bearer->too_large = true;
-		return 0;
-	}
-	buffer_append(&bearer->reply, data, size);
-	return bearer->reply.failed ? 0 : size;
-}
-
-static const char *header_of(const struct bearer *bearer, const char *name)
-{
-	struct curl_header *header;
-
-	return curl_easy_header(bearer->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ?
-		       header->value : NULL;
-}
-
 /* Without what was sent, and what that was made of. */
 static void say_refusal(struct bearer *bearer, int status, struct attempt *attempt)
 {
 	const char *uri = bearer->target->account->token_uri;
-	const char *words = service_account_refusal(&bearer->backend->reader, bearer->reply.data,
-						    bearer->reply.size);
+	const char *words = service_account_refusal(&bearer->backend->reader, bearer->exchange.reply.data,
+						    bearer->exchange.reply.size);
 	char text[WORDS_MAX + 1] = "";
 	size_t size = words ? utf8_cut(words, strlen(words), WORDS_MAX) : 0;
 	int code = attempt->code;
@@ -232,7 +200,7 @@ static void read_refusal(struct bearer *bearer, int status)
 	struct attempt attempt = {
 		.status = status,
 		.hint = status == 400 || status == 401 || status == 403 ? HINT_KEY : HINT_NONE,
-		.wait_usec = retry_after_usec(header_of(bearer, "Retry-After"), NULL, clock_wall_usec()),
+		.wait_usec = retry_after_usec(exchange_header(&bearer->exchange, "Retry-After"), NULL, clock_wall_usec()),
 	};
 
 	attempt_classify(&attempt);
@@ -242,30 +210,22 @@ static void read_refusal(struct bearer *bearer, int status)
 	fail(bearer, &attempt);
 }
 
-static void on_asked(void *userdata, CURL *easy, CURLcode result)
+static void on_asked(struct exchange *exchange)
 {
-	const char *words = NULL, *token;
-	struct bearer *bearer = NULL;
+	struct bearer *bearer = (struct bearer *)((char *)exchange - offsetof(struct bearer, exchange));
 	int64_t lasts_usec;
-	long status = 0;
+	const char *token;
 	int r;
 
-	(void)userdata;
-	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&bearer);
-	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	if (bearer->too_large)
-		words = "its answer is too large";
-	else if (result != CURLE_OK)
-		words = bearer->error[0] ? bearer->error : curl_easy_strerror(result);
-	if (words) {
-		fail_saying(bearer, ATTEMPT_RETRY, words);
+	if (exchange->trouble) {
+		fail_saying(bearer, ATTEMPT_RETRY, exchange->trouble);
 		return;
 	}
-	if (status != 200) {
-		read_refusal(bearer, (int)status);
+	if (exchange->status != 200) {
+		read_refusal(bearer, exchange->status);
 		return;
 	}
-	r = service_account_read(&bearer->backend->reader, bearer->reply.data, bearer->reply.size, &token,
+	r = service_account_read(&bearer->backend->reader, exchange->reply.data, exchange->reply.size, &token,
 				 &lasts_usec);
 	if (r == 0 && !take_token(bearer, token, lasts_usec))
 		r = -ENOMEM;
@@ -278,44 +238,21 @@ static void on_asked(void *userdata, CURL *easy, CURLcode result)
 	go_on(bearer);
 }
 
-#define SET(option, value) (curl_easy_setopt(bearer->easy, (option), (value)) == CURLE_OK)
-
-/* As its endpoint is reached: by the same proxy and CA, as bounded. */
-static bool set_options(struct bearer *bearer)
+static bool ask(struct bearer *bearer)
 {
-	const struct llm_target *target = bearer->target;
-	int64_t usec = target->timeout_usec < EXCHANGE_USEC ? target->timeout_usec : EXCHANGE_USEC;
+	struct llm_target *target = bearer->target;
 
 	bearer->headers = curl_slist_append(NULL, "User-Agent: elluminated/" ELLU_VERSION);
-	return bearer->headers && SET(CURLOPT_PRIVATE, bearer) && SET(CURLOPT_ERRORBUFFER, bearer->error) &&
-	       SET(CURLOPT_WRITEFUNCTION, take_reply) && SET(CURLOPT_WRITEDATA, bearer) &&
-	       SET(CURLOPT_URL, target->account->token_uri) && SET(CURLOPT_HTTPHEADER, bearer->headers) &&
-	       SET(CURLOPT_POSTFIELDS, bearer->form.data) &&
-	       SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)bearer->form.size) &&
-	       SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
-	       SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_NOPROXY, "") &&
-	       SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) && SET(CURLOPT_FORBID_REUSE, 1L) &&
-	       SET(CURLOPT_PROXY, target->proxy ? target->proxy : "") &&
-	       (!target->ca_file || SET(CURLOPT_CAINFO_BLOB, &target->ca)) &&
-	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) &&
-	       SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((target->connect_usec + 999) / 1000)) &&
-	       SET(CURLOPT_TIMEOUT_MS, (long)((usec + 999) / 1000));
-}
-
-static bool add_transfer(struct bearer *bearer)
-{
-	struct backend *backend = bearer->backend;
-	struct bearers *bearers = &backend->bearers;
-
-	if (!bearers->multi && multi_new(loop_base(backend->loop), CONNECTIONS_MAX, &backend->descriptors,
-					 &bearers->multi) < 0)
-		return false;
-	bearer->too_large = false;
-	bearer->error[0] = '\0';
-	bearer->easy = curl_easy_init();
-	bearer->sockets = (struct multi_sockets){ .multi = bearers->multi };
-	return bearer->easy && multi_prepare(&bearer->sockets, bearers->multi, bearer->easy) &&
-	       set_options(bearer) && multi_add(bearers->multi, bearer->easy) >= 0;
+	bearer->exchange = (struct exchange){
+		.target = target,
+		.text_url = target->account->token_uri,
+		.headers = bearer->headers,
+		.body = &bearer->form,
+		.timeout_usec = target->timeout_usec < EXCHANGE_USEC ? target->timeout_usec : EXCHANGE_USEC,
+		.reply_max = SERVICE_ACCOUNT_REPLY_MAX,
+		.done = on_asked,
+	};
+	return bearer->headers && exchange_start(bearer->backend, &bearer->exchange);
 }
 
 /* ---- What is signed ---- */
@@ -338,7 +275,7 @@ static void on_signed(struct message *message)
 			 "service account is no RSA key of 2048 bits or more");
 		attempt.hint = HINT_NONE;
 		fail(bearer, &attempt);
-	} else if (bearer->signing < 0 || !add_transfer(bearer)) {
+	} else if (bearer->signing < 0 || !ask(bearer)) {
 		fail_saying(bearer, ATTEMPT_RETRY, "out of memory");
 	} else {
 		bearer->state = BEARER_ASKING;
@@ -452,47 +389,4 @@ bool bearer_expired(struct job *job, const struct attempt *attempt)
 		bearer->refused_number = bearer->number;
 	drop_token(bearer);
 	return was_good;
-}
-
-/* ---- The turn ---- */
-
-int64_t bearers_due_usec(const struct backend *backend)
-{
-	const struct multi *multi = backend->bearers.multi;
-
-	return multi ? multi_due_usec(multi) : DEADLINE_NEVER;
-}
-
-void bearers_kick(struct backend *backend)
-{
-	struct multi *multi = backend->bearers.multi;
-
-	if (multi && multi_due_usec(multi) <= backend->now_usec)
-		multi_kick(multi);
-}
-
-static void repair(struct bearers *bearers)
-{
-	struct bearer *bearer, *next;
-
-	for (bearer = TAILQ_FIRST(&bearers->all); bearer; bearer = next) {
-		next = TAILQ_NEXT(bearer, of_all);
-		if (bearer->state != BEARER_ASKING)
-			continue;
-		multi_remove(bearers->multi, bearer->easy);
-		fail_saying(bearer, ATTEMPT_RETRY, "its connection had to be closed");
-	}
-	bearers->multi = multi_free(bearers->multi);
-}
-
-void bearers_collect(struct backend *backend)
-{
-	struct multi *multi = backend->bearers.multi;
-
-	if (!multi)
-		return;
-	while (multi_drain(multi, DEADLINE_NEVER, on_asked, backend))
-		;
-	if (multi_is_broken(multi))
-		repair(&backend->bearers);
 }

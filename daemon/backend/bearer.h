@@ -19,14 +19,12 @@ struct bearer;
 struct endpoint;
 struct job;
 struct loop;
-struct multi;
 TAILQ_HEAD(bearer_list, bearer);
 
 struct bearers {
 	struct bearer_list all;
 	int64_t n_tokens; // that any had: a target may outlive the endpoint that it had one of
-	struct multi *multi; // whose transfers they all are; NULL: there was none yet
-	struct loop *signer; // the same
+	struct loop *signer; // NULL: there was none yet
 };
 
 void bearers_init(struct bearers *bearers);
@@ -42,8 +40,3 @@ void bearer_leave(struct job *job);
 bool bearer_expired(struct job *job, const struct attempt *attempt);
 /* Nothing waits for it. NULL is fine. */
 void bearer_forget(struct bearer *bearer);
-
-/* Parts of the backend's turn. */
-int64_t bearers_due_usec(const struct backend *backend); // or DEADLINE_NEVER
-void bearers_kick(struct backend *backend);
-void bearers_collect(struct backend *backend);

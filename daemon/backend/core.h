@@ -16,11 +16,13 @@
 #include "daemon/backend/bearer.h"
 #include "daemon/backend/descriptors.h"
 #include "daemon/backend/endpoint.h"
+#include "daemon/backend/exchange.h"
 #include "daemon/backend/pool.h"
 #include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/json.h"
 #include "daemon/backend/limits/retry.h"
+#include "daemon/backend/provider_batch.h"
 #include "daemon/backend/stream.h"
 #include "daemon/base/deadline.h"
 
@@ -76,6 +78,8 @@ struct backend {
 	bool draining;
 	struct pools pools;
 	struct bearers bearers;
+	struct exchanges exchanges;
+	struct batch_list batches; // that something is asked about
 	bool uncollected; // transfers have finished that had no turn yet
 	struct transfers unread; // answers that wait until others, or what came of them, have been read
 	struct transfers news; // something came for who reads their streams
@@ -114,6 +118,7 @@ struct order {
 	struct backend *backend;
 	struct backend_flow *flow;
 	struct backend_status *status;
+	struct provider_batch *batch;
 	int64_t user;
 	int priority;
 	int cap;

@@ -112,7 +112,7 @@ static const char **contents_of(struct llm_call *call, size_t *ret_n)
 
 static void take_cost(struct llm_call *call)
 {
-	call->cost_nanodollars = target_cost(call->target, &(struct token_counts){
+	call->cost_nanodollars = target_cost(call->target, call->batched, &(struct token_counts){
 		.input = call->input_tokens, .output = call->output_tokens });
 }
 

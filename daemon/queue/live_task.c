@@ -93,6 +93,7 @@ void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *t
 #define ALIVE (HAS(TASK_PENDING) | HAS(TASK_STARTED))
 #define TERMINAL (HAS(_TASK_STATUS_MAX) - 1 - ALIVE)
 #define ANY_PLACE (HAS(SCHEDULE_WAITS) | HAS(SCHEDULE_HELD) | HAS(SCHEDULE_RUNS))
+#define AT_WORK (HAS(SCHEDULE_RUNS) | HAS(SCHEDULE_HELD)) // held, while a provider has its batch
 #define HOLD HAS(true)
 #define NO_HOLD HAS(false)
 
@@ -106,10 +107,10 @@ static const struct live_state_row {
 	[LIVE_WAITING] = { HAS(TASK_PENDING), HAS(SCHEDULE_WAITS), NO_HOLD, false },
 	[LIVE_HELD] = { HAS(TASK_PENDING), HAS(SCHEDULE_HELD), HOLD, false },
 	[LIVE_CLAIMING] = { HAS(TASK_PENDING), HAS(SCHEDULE_RUNS), HOLD | NO_HOLD, false },
-	[LIVE_RUNNING] = { HAS(TASK_STARTED), HAS(SCHEDULE_RUNS), HOLD | NO_HOLD, true },
-	[LIVE_ENDING] = { HAS(TASK_STARTED), HAS(SCHEDULE_RUNS), HOLD | NO_HOLD, true },
+	[LIVE_RUNNING] = { HAS(TASK_STARTED), AT_WORK, HOLD | NO_HOLD, true },
+	[LIVE_ENDING] = { HAS(TASK_STARTED), AT_WORK, HOLD | NO_HOLD, true },
 	[LIVE_CLOSING] = { ALIVE, ANY_PLACE, HOLD | NO_HOLD, false }, // waiting, if revoked
-	[LIVE_OVER] = { TERMINAL, HAS(SCHEDULE_RUNS), NO_HOLD, true },
+	[LIVE_OVER] = { TERMINAL, AT_WORK, NO_HOLD, true },
 	[LIVE_LEFT] = { ALIVE, HAS(SCHEDULE_NOWHERE), HOLD | NO_HOLD, false },
 };
 
@@ -158,6 +159,21 @@ int live_task_move(struct live_task *task, enum live_state state)
 	return r;
 }
 
+void live_task_set_work_hold(struct live_task *task, const char *hold)
+{
+	struct schedule *schedule = task->queue->schedule;
+	bool waits = hold && strcmp(hold, WORK_HOLD_BATCH) == 0;
+
+	task->work_hold = hold;
+	/* It takes nobody's place meanwhile. */
+	if (rows[task->state].places == AT_WORK && waits != (task->schedule.place == SCHEDULE_HELD)) {
+		(void)(waits ? schedule_hold(schedule, &task->schedule) :
+			       schedule_run(schedule, &task->schedule)); // it has an entry
+		task->queue->n_aside += waits ? 1 : -1;
+	}
+	live_task_set_clock(task);
+}
+
 int live_task_place(struct live_task *task)
 {
 	trial_want(task);
@@ -196,6 +212,8 @@ const char *live_task_hold_reason(const struct live_task *task, const char *hold
 {
 	if (hold && task->lasting_hold && strcmp(hold, task->lasting_hold) == 0)
 		return task->hold_reason;
+	if (hold && strcmp(hold, WORK_HOLD_BATCH) == 0)
+		return "its provider has the cases as a batch, which may take a day";
 	return hold == storage_hold ? store_trouble_text(task->queue->trouble) : NULL;
 }
 
@@ -250,7 +268,7 @@ void live_task_set_clock(struct live_task *task)
 {
 	const char *hold = live_task_hold(task);
 	bool ticks = rows[task->state].has_run && task->status == TASK_STARTED &&
-		     (!hold || strcmp(hold, "provider") == 0);
+		     (!hold || strcmp(hold, WORK_HOLD_PROVIDER) == 0);
 
 	if (ticks == (task->run_since_usec != 0))
 		return;

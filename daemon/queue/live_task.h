@@ -97,6 +97,8 @@ void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *t
 /* Goes to `state`, and to the place in the schedule that goes with it; status, hold and run are
  * as they are to be. -ENOMEM, where it had no place before: it is LIVE_LEFT then. */
 int live_task_move(struct live_task *task, enum live_state state);
+/* What its worker says that it waits for, or NULL. */
+void live_task_set_work_hold(struct live_task *task, const char *hold);
 /* A task that is PENDING waits, or is held. The same answer. */
 int live_task_place(struct live_task *task);
 

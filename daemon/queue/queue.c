@@ -23,6 +23,7 @@ void queue_set_limits(struct queue *queue, const struct queue_limits *limits)
 {
 	queue->options.limits = *limits;
 	schedule_set_limits(queue->schedule, limits);
+	work_set_batch_wait(queue->work, limits->batch_poll_seconds * USEC_PER_SEC);
 	queue_claim_next(queue);
 }
 
@@ -56,7 +57,7 @@ static void check_drained(struct queue *queue)
 {
 	struct queue_drain *drain;
 
-	if (!queue->draining || schedule_n_running(queue->schedule))
+	if (!queue->draining || !queue_is_still(queue))
 		return;
 	while ((drain = queue->drains)) {
 		queue->drains = drain->next;
@@ -68,13 +69,17 @@ void queue_count_outstanding(struct queue *queue, int change)
 {
 	queue->n_outstanding += change;
 	check_drained(queue);
-	if (queue->stopping && queue->stopped && !queue->n_outstanding &&
-	    !schedule_n_running(queue->schedule)) {
+	if (queue->stopping && queue->stopped && !queue->n_outstanding && queue_is_still(queue)) {
 		void (*stopped)(void *userdata) = queue->stopped;
 
 		queue->stopped = NULL; // once
 		stopped(queue->userdata);
 	}
+}
+
+static void count_outstanding(void *userdata, int change)
+{
+	queue_count_outstanding(userdata, change);
 }
 
 /* ---- Submissions ---- */
@@ -270,6 +275,7 @@ static void on_pending(struct store_request *request)
 		queue->ready(queue->userdata);
 		queue_claim_next(queue);
 		queue_release_budgets(queue, -1); // it may be another day
+		leftovers_sweep(queue->leftovers);
 	}
 	queue_count_outstanding(queue, -1);
 }
@@ -301,6 +307,7 @@ void queue_stop(struct queue *queue, bool revoke, void (*stopped)(void *userdata
 	queue->revoking = revoke;
 	queue->stopped = stopped;
 	queue->userdata = userdata;
+	leftovers_stop(queue->leftovers);
 	live_tasks_each(&queue->tasks, running_halt);
 	queue_count_outstanding(queue, 0);
 }
@@ -363,6 +370,13 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 	if (r == 0)
 		r = budget_init(queue);
 	if (r == 0)
+		r = leftovers_new(&(struct leftovers_options){ .loop = options->loop,
+							       .store = options->store,
+							       .backend = options->backend,
+							       .count = count_outstanding,
+							       .userdata = queue },
+				  &queue->leftovers);
+	if (r == 0)
 		r = rejections_new(&queue->rejections);
 	if (r == 0)
 		r = work_new(options->n_workers, options->loop, options->store, options->backend,
@@ -371,6 +385,7 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 		queue_free(queue);
 		return r;
 	}
+	work_set_batch_wait(queue->work, options->limits.batch_poll_seconds * USEC_PER_SEC);
 	*ret_queue = queue;
 	return 0;
 }
@@ -389,6 +404,7 @@ struct queue *queue_free(struct queue *queue)
 	log_backlog_done(&queue->log_backlog);
 	trial_done(&queue->trial);
 	budget_done(queue);
+	leftovers_free(queue->leftovers);
 	rejections_free(queue->rejections);
 	schedule_free(queue->schedule);
 	free(queue);

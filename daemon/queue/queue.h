@@ -27,6 +27,7 @@ struct queue_limits {
 	int64_t max_running_per_user;
 	int64_t max_interactive;
 	int64_t max_interactive_per_user;
+	int64_t batch_poll_seconds; // at most, between two looks at a batch that a provider has
 };
 
 struct queue_options {

@@ -15,6 +15,7 @@
 #include "daemon/queue/rejections.h"
 #include "daemon/queue/schedule.h"
 #include "daemon/queue/trial.h"
+#include "daemon/work/experiment/leftovers.h"
 #include "daemon/work/work.h"
 
 #define WATCH_BUCKETS 64
@@ -29,11 +30,13 @@ struct queue {
 	int64_t n_watches;
 	struct watch *reading[WATCH_BUCKETS]; // whose pages are with the store
 	int64_t n_outstanding; // operations with the store that end in a callback here
+	int64_t n_aside; // tasks that workers have and that take no place
 	enum store_trouble trouble;
 	bool stopping;
 	bool revoking; // and the stop revokes what waits and runs
 	bool draining;
 	struct trial trial;
+	struct leftovers *leftovers;
 	struct queue_drain *drains; // wait until nothing runs
 	struct rejections *rejections;
 	void (*ready)(void *userdata);
@@ -43,6 +46,12 @@ struct queue {
 	struct event *day; // armed while a task is on hold for its budget
 	int64_t budget_day; // when those were looked at last
 };
+
+/* Whether no worker has anything. */
+static inline bool queue_is_still(const struct queue *queue)
+{
+	return !schedule_n_running(queue->schedule) && !queue->n_aside;
+}
 
 static inline bool queue_is_open(const struct queue *queue)
 {

@@ -87,6 +87,8 @@ static void let_go(struct live_task *task)
 {
 	schedule_leave(task->queue->schedule, &task->schedule);
 	trial_end(task);
+	if (task->kind == TASK_KIND_EXPERIMENT)
+		leftovers_sweep(task->queue->leftovers);
 	live_task_remove(&task->queue->tasks, task);
 }
 
@@ -424,10 +426,10 @@ static void on_held(void *userdata, int64_t task_id, const char *hold)
 
 	if (!task)
 		return;
-	task->work_hold = hold;
-	live_task_set_clock(task);
+	live_task_set_work_hold(task, hold);
 	if (live_task_hold(task) != shown)
 		live_task_publish_progress(task);
+	queue_claim_next(queue);
 }
 
 struct log_append {

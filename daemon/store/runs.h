@@ -123,6 +123,7 @@ struct run_spec {
 	int64_t project_id;
 	struct prompt prompt; // empty: responses come from a column
 	const char *response_column; // or NULL
+	bool batch; // cases are given to the provider as batches
 	const char *tool_results; // the column that has them; or NULL
 	int64_t tool_rounds;
 	const struct ellu_llm_config *config; // NULL with response_column; api_key filled
@@ -229,6 +230,7 @@ struct run_case {
 	int64_t epoch;
 	const char *input_values; // JSON object; defaults of columns filled in
 	int64_t response_id; // 0: the response is missing
+	struct case_cursor cursor; // where the scan is behind it
 	const char *response_text; // of the recorded response, or its calls of tools
 	const char *transcript; // of it; or NULL
 	struct case_facts facts; // of it, if they were asked for
@@ -287,9 +289,11 @@ struct response_record {
 	int64_t cost_nanodollars;
 	int64_t replaced; // invalid sequences replaced by U+FFFD
 	bool cached; // it was given before
+	bool collected; // of a batch: again, it is the same, and nothing more was spent
 	bool complete; // no rating will follow: it counts as rated
 	struct spent spent;
 	int64_t ret_response_id;
+	bool ret_known; // was `collected`, and changed nothing
 	struct fault ret_unfit; // code 0: not
 };
 void store_response_record(struct store *store, struct response_record *op);
@@ -449,3 +453,56 @@ struct cache_keep {
 	int64_t reasoning_tokens;
 };
 void store_cache_keep(struct store *store, struct cache_keep *op);
+
+/* ---- Batches of providers ---- */
+
+enum kept_batch_state {
+	KEPT_BATCH_MEANT, // it is to be given, or may have been
+	KEPT_BATCH_GIVEN,
+	KEPT_BATCH_COLLECTED,
+	_KEPT_BATCH_STATE_MAX,
+};
+
+/* A batch of a task's cases: those that were missing behind `from` up to `to`. */
+struct kept_batch {
+	int64_t id;
+	int64_t task_id;
+	enum kept_batch_state state;
+	int64_t pass; // which scan of the cases it is of
+	const char *mark;
+	const char *provider_id; // or NULL
+	int64_t n_items;
+	int64_t estimate_nanodollars;
+	struct case_cursor from, to;
+	int64_t created_usec;
+};
+
+/* Keeps what is meant to be given, before it is. What the task has that is collected goes. */
+struct batch_keep {
+	struct store_request request;
+	struct kept_batch batch; // id and time are answered there
+};
+void store_batch_keep(struct store *store, struct batch_keep *op);
+
+/* What has become of one: it was given, under that id, and perhaps looked at; or it is collected. Or it goes,
+ * since it never was given, or its task is over. */
+struct batch_note {
+	struct store_request request;
+	int64_t id;
+	int64_t task_id;
+	enum kept_batch_state state;
+	const char *provider_id;
+	bool drop;
+};
+void store_batch_note(struct store *store, struct batch_note *op);
+
+#define KEPT_BATCHES_MAX 64 // of a task, that are not collected
+
+/* Those of a task in the order given; or, of task 0, of tasks that are over, which nobody collects. */
+struct batches_load {
+	struct store_request request;
+	int64_t task_id;
+	const struct kept_batch *ret_batches;
+	size_t ret_n_batches;
+};
+void store_batches_load(struct store *store, struct batches_load *op);

@@ -47,11 +47,15 @@ struct work_end {
 	bool over_budget; // with TASK_PENDING: its cost limit was reached
 };
 
+/* What a running task may wait for, all of it. */
+#define WORK_HOLD_PROVIDER "provider" // that fails, or asks for a long pause
+#define WORK_HOLD_BATCH "batch" // that a provider has of it
+
 struct work_events {
 	/* A snapshot, at most one per WORK_PROGRESS_USEC and task, and one just before `finished`.
 	 * Borrowed for the call. */
 	void (*progress)(void *userdata, int64_t task_id, const struct ellu_progress *progress);
-	/* The task waits, all of it, for a provider: "provider"; or it no longer does: NULL. */
+	/* The task waits for one of those; or it no longer does: NULL. */
 	void (*held)(void *userdata, int64_t task_id, const char *hold);
 	/* It waits for these calls of tools, all of them; none: for no one any more. Borrowed. */
 	void (*tool_calls)(void *userdata, int64_t task_id,
@@ -69,6 +73,9 @@ int work_new(unsigned n_workers, struct loop *home, struct store *store, struct 
 	     const struct work_events *events, struct work **ret_work);
 /* Every run must have finished. Stops and joins the workers. */
 struct work *work_free(struct work *work);
+
+/* The longest between two looks at a batch that a provider has. */
+void work_set_batch_wait(struct work *work, int64_t usec);
 
 int work_start(struct work *work, const struct work_task *task, struct work_run **ret_run);
 /* Cancels: calls in flight are aborted; answers already complete are still recorded. */

@@ -71,6 +71,15 @@ static const struct setting settings[] = {
 	SETTING(no_usage, SETTING_BOOL),
 	SETTING(need_max_completion_tokens, SETTING_BOOL),
 	SETTING(cached_tokens, SETTING_INTEGER),
+	SETTING(batch_gate, SETTING_BOOL),
+	SETTING(batch_fail_first, SETTING_INTEGER),
+	SETTING(batch_failure, SETTING_TEXT),
+	SETTING(batch_expire_first, SETTING_INTEGER),
+	SETTING(batch_truncate_first, SETTING_INTEGER),
+	SETTING(batch_refuse_looks, SETTING_INTEGER),
+	SETTING(batch_strangers, SETTING_BOOL),
+	SETTING(batch_silent, SETTING_BOOL),
+	SETTING(batch_stall, SETTING_TEXT),
 	SETTING(seed, SETTING_INTEGER),
 };
 
@@ -128,6 +137,8 @@ void behaviour_done(struct behaviour *behaviour)
 	free(behaviour->preferred_text);
 	free(behaviour->finish);
 	free(behaviour->refused_text);
+	free(behaviour->batch_failure);
+	free(behaviour->batch_stall);
 }
 
 static bool same_name(struct span given, const char *name, size_t size)

@@ -70,6 +70,15 @@ struct behaviour {
 	bool no_usage;
 	bool need_max_completion_tokens;
 	int64_t cached_tokens; /* at most so many of a request are said to be */
+	bool batch_gate;             /* batches end once it is false */
+	int64_t batch_fail_first;    /* so many batches fail, */
+	char *batch_failure;         /* by that code, or one of its own */
+	int64_t batch_expire_first;  /* so many items of batches are not asked in time */
+	int64_t batch_truncate_first; /* of so many downloads half comes */
+	int64_t batch_refuse_looks;  /* so many get 429 */
+	bool batch_strangers;        /* their results have lines that are no results of theirs */
+	bool batch_silent;           /* they are taken, and the connection is closed instead of an answer */
+	char *batch_stall;           /* file, give, look or results: what is never answered, or half; NULL: none */
 	int64_t seed;
 };
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "tests/sim/batches.h"
 #include "tests/sim/chat_call.h"
 #include "tests/sim/simulator.h"
 
@@ -37,6 +38,7 @@ static void print_stats(const struct simulator *simulator, struct bytes *out)
 	bytes_printf(out,
 		     "{\"connections_open\": %" PRIu64 ", \"connections_total\": %" PRIu64 ", "
 		     "\"exchanges\": %" PRId64 ", ", conns->open, conns->total, simulator->n_exchanges);
+	batches_print(simulator, out);
 	counters_print(&simulator->counters, out);
 	bytes_text(out, "}");
 }

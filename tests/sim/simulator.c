@@ -3,6 +3,7 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "tests/sim/batches.h"
 #include "tests/sim/chat.h"
 #include "tests/sim/chat_call.h"
 #include "tests/sim/control.h"
@@ -52,7 +53,7 @@ static void on_request(struct http_conn *conn, const struct http_request *reques
 		token_exchange(simulator, conn, request);
 	} else if (span_is(request->path, "/v1/models")) {
 		list_models(simulator, conn, request);
-	} else if (!control_request(simulator, conn, request)) {
+	} else if (!batches_request(simulator, conn, request) && !control_request(simulator, conn, request)) {
 		respond_error(conn, 404, "Unknown request URL.", "unknown_url");
 	}
 }
@@ -78,6 +79,7 @@ void simulator_done(struct simulator *simulator)
 {
 	http_server_free(simulator->server);
 	chat_calls_done(simulator);
+	batches_done(simulator);
 	behaviour_done(&simulator->behaviour);
 	counters_done(&simulator->counters);
 	kept_requests_done(&simulator->kept);

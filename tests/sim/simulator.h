@@ -15,6 +15,16 @@
 struct chat_call;
 TAILQ_HEAD(chat_call_queue, chat_call);
 
+struct batch;
+struct file;
+
+/* What batches.c keeps, and counts. */
+struct batches {
+	struct batch *all; /* the latest first */
+	struct file *files;
+	int64_t n, n_files, n_items, n_looks, n_downloads, n_cancelled, n_stalls;
+};
+
 struct simulator {
 	struct event_base *base;
 	struct http_server *server;
@@ -28,6 +38,7 @@ struct simulator {
 	int64_t window_start_usec; /* of the rate limit */
 	int64_t window_calls;
 	int64_t n_exchanges; /* of assertions */
+	struct batches batches;
 };
 
 /* behaviour and kept.n_slots may be set between init and start. */

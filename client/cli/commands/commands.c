@@ -202,6 +202,7 @@ const struct word words[] = {
 	{ "rating_llm_config", "judge", "ID|NAME", "the config that judges", BY_FIELD },
 	{ "rating_llm_configs", "judges", "NAMES", "several configs that judge, each by itself: a,b,c", BY_FIELD },
 	{ "fallback_llm_configs", "fallbacks", "NAMES", "asked in turn where the config cannot answer, itself passed over: a,b,c", BY_FIELD },
+	{ "batch", "batch", NULL, "give the cases to the provider as batches: half the price, within a day", BY_FIELD },
 	{ "response_cache", "cache", NULL, "give answers again that were given to the same, and keep those that come", BY_FIELD },
 	{ "tool_results", "tool-results", "COLUMN", "what tools bring is recorded in this column", BY_FIELD },
 	{ "tool_rounds", "tool-rounds", "N", "tell the model of tools' results at most N times (default: 10)", OPTION_COUNT },
@@ -233,11 +234,11 @@ const size_t n_words = LENGTH(words);
 /* What a file says, and the options may say over it. */
 static const char run_fields[] =
 	"detach row_limit n_epochs run_afresh llm_config rating_llm_config rating_llm_configs rating_reduction "
-	"evaluators fallback_llm_configs response_cache cost_limit priority "
+	"evaluators fallback_llm_configs response_cache batch cost_limit priority "
 	"time_limit_seconds";
 static const char make_fields[] =
 	"row_limit n_epochs llm_config rating_llm_config rating_llm_configs rating_reduction evaluators fallback_llm_configs "
-	"response_cache";
+	"response_cache batch";
 static const char chat_fields[] =
 	"llm_config fallback_llm_configs response_cache generation_params cost_limit priority time_limit_seconds";
 static const char embed_fields[] =

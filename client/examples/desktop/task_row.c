@@ -106,7 +106,7 @@ static const struct words {
 	{ "TIMEOUT", "Out of time" }, { "REVOKED", "Cancelled" }, { "REJECTED", "Refused" },
 }, holds[] = {
 	{ "user", "Paused" }, { "storage", "Waits for disk space" }, { "budget", "Cost limit reached" },
-	{ "provider", "Waits for the provider" },
+	{ "provider", "Waits for the provider" }, { "batch", "Waits for the provider's batch" },
 };
 
 static const char *say(const struct words *words, size_t n, const char *word)

@@ -15,9 +15,7 @@
 #define FINISH_REASON_MAX 64 // bytes
 #define EXCERPT_BYTES 200 // of an error that is no JSON
 
-/* The body with all that is no UTF-8 replaced: json-c would pass it on. *ret_copy is freed by
- * the caller; NULL: the body was clean. */
-static int clean_body(char **body, size_t *size, char **ret_copy, size_t *ret_replaced)
+int answer_clean(char **body, size_t *size, char **ret_copy, size_t *ret_replaced)
 {
 	size_t clean_size;
 	int r;
@@ -180,7 +178,7 @@ static void take_usage(struct answer *answer)
 	usage_add(&call->output_tokens, tokens->output);
 	usage_add(&call->reasoning_tokens, tokens->reasoning);
 	usage_add(&call->cached_tokens, tokens->cached);
-	usage_add(&call->cost_nanodollars, target_cost(call->target, tokens));
+	usage_add(&call->cost_nanodollars, target_cost(call->target, call->batched, tokens));
 }
 
 /* What a provider said, or the beginning of it, as the attempt's end. */
@@ -307,7 +305,7 @@ static void read_piece(struct answer *answer, char *text, size_t size, const cha
 	size_t replaced = 0;
 	char *copy = NULL;
 
-	if (clean_body(&text, &size, &copy, &replaced) < 0) {
+	if (answer_clean(&text, &size, &copy, &replaced) < 0) {
 		answer_unusable(answer, "out of memory");
 		return;
 	}
@@ -422,6 +420,15 @@ void answer_end(struct answer *answer, char *body, size_t size)
 		forget(answer->call);
 }
 
+void answer_end_read(struct answer *answer, struct json_value *json)
+{
+	answer->call->target->dialect->whole(json, answer);
+	take_usage(answer);
+	finish(answer);
+	if (answer->attempt->class != ATTEMPT_ANSWERED)
+		forget(answer->call);
+}
+
 void answer_drop(struct answer *answer)
 {
 	take_usage(answer);
@@ -473,23 +480,28 @@ static void take_refusal(const struct llm_target *target, const struct refusal *
 	attempt_classify(attempt);
 }
 
-void answer_failed(struct answer *answer, struct json_value *json)
+void refusal_take(const struct llm_target *target, const char *type, int status, struct json_value *json,
+		  struct attempt *attempt)
 {
-	struct llm_target *target = answer->call->target;
-	struct refusal refusal = { .target = target, .type = answer->event_type };
+	struct refusal refusal = { .target = target, .type = type, .status = status };
 
-	if (answer->unusable)
-		return;
 	target->dialect->refusal(json, &refusal);
 	if (!refusal.status)
 		refusal.status = status_of_word(refusal.code);
 	if (!refusal.status)
 		refusal.status = status_of_word(refusal.type);
 	if (refusal.status) {
-		answer->attempt->status = refusal.status;
+		attempt->status = refusal.status;
 		target->dialect->refusal(json, &refusal); // what it is about depends on it
 	}
-	take_refusal(target, &refusal, NULL, 0, answer->attempt);
+	take_refusal(target, &refusal, NULL, 0, attempt);
+}
+
+void answer_failed(struct answer *answer, struct json_value *json)
+{
+	if (answer->unusable)
+		return;
+	refusal_take(answer->call->target, answer->event_type, 0, json, answer->attempt);
 	answer->unusable = true;
 }
 
@@ -501,7 +513,7 @@ void refusal_read(const struct llm_target *target, struct json_reader *reader, c
 	struct json_value *json = NULL;
 	char *copy = NULL;
 
-	if (clean_body(&body, &size, &copy, &replaced) < 0)
+	if (answer_clean(&body, &size, &copy, &replaced) < 0)
 		size = 0;
 	reader->n_rewritten = 0;
 	(void)json_read(reader, body, size, &json);

@@ -117,6 +117,8 @@ bool answer_is_whole(const struct answer *answer);
 /* That was all, and `body` where it is one piece, which it spoils: the call's results, or an attempt
  * that failed. */
 void answer_end(struct answer *answer, char *body, size_t size);
+/* The same of a body that was read already, which it borrows. */
+void answer_end_read(struct answer *answer, struct json_value *json);
 /* No more comes of it, and it is none, for what the attempt says; but what it took counts. */
 void answer_drop(struct answer *answer);
 void answer_done(struct answer *answer);
@@ -149,6 +151,14 @@ struct refusal {
 	enum error_hint hint;
 };
 
+/* What came with all that is no UTF-8 replaced, of which json-c would pass it on. *ret_copy is freed by the
+ * caller; it stays NULL where nothing was to be done. -ENOMEM. */
+int answer_clean(char **body, size_t *size, char **ret_copy, size_t *ret_replaced);
+
+/* An error that came in the place of an answer, and its status, or 0: its words say so. Its class, and the
+ * provider's own words. */
+void refusal_take(const struct llm_target *target, const char *type, int status, struct json_value *json,
+		  struct attempt *attempt);
 /* The body of an error, whose status the attempt has, and its type, or NULL: its class, and the
  * provider's own words. The body is spoiled, too. */
 void refusal_read(const struct llm_target *target, struct json_reader *reader, const char *type,

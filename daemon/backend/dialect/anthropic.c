@@ -395,6 +395,7 @@ const struct dialect anthropic_dialects[] = {
 		.event = event,
 		.refusal = refusal,
 		.change_form = change_form,
+		.batch = &anthropic_batch,
 	},
 	{ 0 },
 };

@@ -11,17 +11,12 @@
 
 #include "daemon/backend/dialect/answer.h"
 #include "daemon/backend/backend.h"
+#include "daemon/backend/dialect/batch_form.h"
 #include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/media.h"
+#include "daemon/backend/dialect/request_form.h"
 #include "daemon/backend/dialect/target.h"
-
-/* What an endpoint and model turned out to want; learnt from its refusals. */
-struct request_form {
-	enum structured_output structured_output;
-	bool max_completion_tokens; // instead of max_tokens
-	bool plain_stream; // one is asked for without options
-};
 
 /* What carries a call's attempts. */
 enum transport_kind {
@@ -90,6 +85,7 @@ struct dialect {
 	bool (*change_form)(const struct llm_call *call, enum error_hint hint,
 			    const struct request_form *used, struct request_form *form);
 	const struct embedding_form *embedding; // NULL: its provider makes no vectors
+	const struct batch_form *batch; // NULL: it takes no batches
 };
 
 const struct dialect *dialect_find(const char *name); // or NULL

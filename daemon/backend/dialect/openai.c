@@ -403,7 +403,7 @@ static void read_vectors(struct json_value *json, struct answer *answer)
 #define FILES .media = MEDIA_IMAGE_DATA | MEDIA_IMAGE_URL | MEDIA_DOCUMENT_DATA
 
 const struct dialect openai_dialects[] = {
-	OPENAI("openai", USUAL, NAMES, FILES, VECTORS),
+	OPENAI("openai", USUAL, NAMES, FILES, VECTORS, .batch = &openai_batch),
 	OPENAI("azure", NAMES, FILES, .key_header = "api-key", .key_prefix = "",
 	       .path = "/openai/deployments/{model}/chat/completions",
 	       .version_path = "/chat/completions", .query = "api-version=2024-10-21",

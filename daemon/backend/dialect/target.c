@@ -251,6 +251,7 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	target->proxy = arena_strdup(arena, config->proxy);
 	target->ca_file = arena_strdup(arena, config->ca_file);
 	target->lacks = provider_find(dialect->name)->lacks;
+	target->batch_price_percent = provider_find(dialect->name)->batch_price_percent;
 	take_params(&target->params, config, arena);
 	take_limits(target, config);
 	if (!target->model || !target->key != !config->api_key || !target->proxy != !config->proxy ||
@@ -375,12 +376,12 @@ int64_t llm_call_estimate(const struct llm_call *call)
 		.input = (int64_t)(target_asked_bytes(call) / USAGE_TOKEN_BYTES),
 		.output = call->embedding ? 0 : max_tokens ? *max_tokens : USAGE_ANSWER_TOKENS,
 	};
-	int64_t cost = target_cost(target, &tokens);
+	int64_t cost = target_cost(target, call->batched, &tokens);
 
 	return cost < 0 ? 0 : cost;
 }
 
-int64_t target_cost(const struct llm_target *target, const struct token_counts *tokens)
+int64_t target_cost(const struct llm_target *target, bool batched, const struct token_counts *tokens)
 {
 	int64_t input = tokens->input, output = tokens->output;
 	double cost;
@@ -393,5 +394,7 @@ int64_t target_cost(const struct llm_target *target, const struct token_counts *
 	       (double)input * (double)target->price_input +
 	       (double)output * (double)target->price_output;
 	cost /= 1e6;
+	if (batched)
+		cost = cost * target->batch_price_percent / 100;
 	return cost < (double)INTEGER_MAX ? llround(cost) : INTEGER_MAX;
 }

@@ -13,18 +13,12 @@
 #include <stdint.h>
 
 #include "daemon/backend/backend.h"
+#include "daemon/backend/dialect/request_form.h"
 #include "daemon/backend/limits/budget.h"
 
 struct aws_credentials;
 struct dialect;
 struct service_account;
-
-/* How an answer of a given form is asked for; a step down is one further. */
-enum structured_output {
-	STRUCTURED_JSON_SCHEMA,
-	STRUCTURED_JSON_OBJECT,
-	STRUCTURED_NONE,
-};
 
 struct simulated_settings {
 	int64_t latency_usec;
@@ -48,6 +42,8 @@ enum target_url_kind {
 	URL_ANSWER,
 	URL_STREAM,
 	URL_EMBEDDING,
+	URL_BATCH,
+	URL_BATCH_FILE,
 	_URL_MAX,
 };
 
@@ -99,6 +95,7 @@ struct llm_target {
 	int64_t price_cached_input; // and these as the other of their kind
 	int64_t price_cache_write;
 	int64_t price_reasoning;
+	int batch_price_percent; // of all these, what a batch costs
 	struct simulated_settings simulated;
 	const struct aws_credentials *aws; // that requests are signed with, or NULL
 	const struct custom_settings *custom; // of the dialect of that name
@@ -113,6 +110,10 @@ bool target_same_path(const struct llm_target *a, const struct llm_target *b);
 /* And to the same endpoint: so are the dialect, the key, wherever it stands, and the model. */
 bool target_same(const struct llm_target *a, const struct llm_target *b);
 
+/* Where something behind one of its addresses is, such as `/ID`; freed by the caller with curl_url_cleanup().
+ * NULL: no memory. */
+CURLU *target_url_below(const struct llm_target *target, enum target_url_kind kind, const char *path,
+			const char *query);
 /* Where the call goes. */
 const struct target_url *target_url_of(const struct llm_call *call);
 
@@ -148,5 +149,5 @@ struct token_counts {
 /* How long what the call asks is; what is shown counts as the text that takes as many tokens. */
 size_t target_asked_bytes(const struct llm_call *call);
 
-/* What it costs, at most INTEGER_MAX, or -1. */
-int64_t target_cost(const struct llm_target *target, const struct token_counts *tokens);
+/* What it costs, in a batch or not, at most INTEGER_MAX, or -1. */
+int64_t target_cost(const struct llm_target *target, bool batched, const struct token_counts *tokens);

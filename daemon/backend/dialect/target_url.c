@@ -114,6 +114,10 @@ static const char *path_of(const struct dialect *dialect, enum target_url_kind k
 		return behind_version ? dialect->stream_version_path : dialect->stream_path;
 	case URL_EMBEDDING:
 		return behind_version ? embedding->version_path : embedding->path;
+	case URL_BATCH:
+		return behind_version ? dialect->batch->version_path : dialect->batch->path;
+	case URL_BATCH_FILE:
+		return behind_version ? dialect->batch->file_version_path : dialect->batch->file_path;
 	default:
 		return behind_version ? dialect->version_path : dialect->path;
 	}
@@ -178,10 +182,29 @@ int target_make_urls(struct llm_target *target, const char *base, struct fault *
 		r = make_url(target, base, URL_STREAM, fault);
 	if (r >= 0 && dialect->embedding)
 		r = make_url(target, base, URL_EMBEDDING, fault);
+	if (r >= 0 && dialect->batch)
+		r = make_url(target, base, URL_BATCH, fault);
+	if (r >= 0 && dialect->batch && dialect->batch->file_path)
+		r = make_url(target, base, URL_BATCH_FILE, fault);
 	if (r < 0)
 		return r;
 	target->origin = origin_of(target->urls[URL_ANSWER].parsed, &target->arena);
 	return target->origin ? 0 : fault_oom(fault);
+}
+
+CURLU *target_url_below(const struct llm_target *target, enum target_url_kind kind, const char *path,
+			const char *query)
+{
+	CURLU *url = curl_url_dup(target->urls[kind].parsed);
+	struct arena arena;
+	bool ok;
+
+	arena_init(&arena);
+	ok = url && (!*path || append_path(url, path, &arena)) && (!query || add_query(url, query));
+	arena_done(&arena);
+	if (!ok)
+		curl_url_cleanup(url);
+	return ok ? url : NULL;
 }
 
 const struct target_url *target_url_of(const struct llm_call *call)

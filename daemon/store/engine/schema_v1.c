@@ -295,6 +295,7 @@ static const char runs[] =
 	" config_snapshot TEXT,"
 	" response_column TEXT,"
 	" response_cache INTEGER NOT NULL DEFAULT 0 CHECK (response_cache IN (0, 1)),"
+	" batch INTEGER NOT NULL DEFAULT 0 CHECK (batch IN (0, 1))," // it gives its cases to a provider as batches
 	" tool_results TEXT," // the column that has them
 	" tool_rounds INTEGER CHECK (tool_rounds >= 1)," // how often a model is told of some
 	" generation_params TEXT,"
@@ -606,6 +607,31 @@ static const char tasks[] =
 	/* At most one live task an experiment. */
 	"CREATE UNIQUE INDEX tasks_live ON tasks (experiment_id)"
 	" WHERE status IN ('PENDING', 'STARTED');"
+
+	/* Batches that providers have of a task's cases, of one scan after another: the cases that were missing
+	 * behind one place up to another. Collected ones go, but for a task's last. */
+	"CREATE TABLE provider_batches ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" task_id INTEGER NOT NULL REFERENCES tasks ON DELETE CASCADE,"
+	" owner_uid INTEGER NOT NULL,"
+	" project_id INTEGER NOT NULL,"
+	" state TEXT NOT NULL CHECK (state IN ('meant', 'given', 'collected'))," // before it is given, and after
+	" pass INTEGER NOT NULL CHECK (pass >= 1),"
+	" mark TEXT NOT NULL UNIQUE," // that its items begin with
+	" provider_id TEXT CHECK (provider_id IS NOT NULL OR state <> 'given'),"
+	" n_items INTEGER NOT NULL CHECK (n_items >= 1),"
+	" estimate_nanodollars INTEGER NOT NULL,"
+	" from_epoch INTEGER NOT NULL,"
+	" from_sequence INTEGER NOT NULL,"
+	" from_row_id INTEGER NOT NULL,"
+	" from_row_number INTEGER NOT NULL,"
+	" to_epoch INTEGER NOT NULL,"
+	" to_sequence INTEGER NOT NULL,"
+	" to_row_id INTEGER NOT NULL,"
+	" to_row_number INTEGER NOT NULL,"
+	" created_at INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX provider_batches_by_task ON provider_batches (task_id);"
 
 	/* State changes and log lines under one sequence a task, and one number over all tasks. */
 	"CREATE TABLE task_events ("

@@ -291,6 +291,7 @@ int experiment_load(struct tx *tx, int64_t id, void *ret_experiment)
 	experiment->taken_over_responses = row.taken_over_responses;
 	experiment->taken_over_ratings = row.taken_over_ratings;
 	experiment->response_cache = run.response_cache;
+	experiment->batch = run.batch;
 	experiment->tool_results = run.tool_results;
 	experiment->tool_rounds = run.tool_rounds ? tx_int_value(tx, run.tool_rounds) : NULL;
 	r = fill_names(tx, &run, experiment);

@@ -27,7 +27,7 @@
 	" n.first_sequence, n.last_sequence, n.rows_identity, n.row_limit, n.column_defaults,"  \
 	" n.input_column, n.input_type,"                                                        \
 	" n.total_cases, n.n_epochs, n.llm_config_id, n.config_snapshot, n.response_column,"    \
-	" n.response_cache, n.tool_results, n.tool_rounds, n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
+	" n.response_cache, n.batch, n.tool_results, n.tool_rounds, n.generation_params, n.request, n.criterion_set_id, n.judge_id, n.rating_mode,"         \
 	" n.rating_version,"                                                                     \
 	" n.source_run_id, n.response_ids, n.filter_epoch, n.filter_measure_id,"                \
 	" n.filter_judge_id, n.filter_value, n.last_response_id, n.last_rating_id, n.round,"    \
@@ -60,6 +60,7 @@ static void read_row(struct tx *tx, sqlite3_stmt *q, struct run_row *row)
 	row->config_snapshot = tx_text(tx, q, c++);
 	row->response_column = tx_text(tx, q, c++);
 	row->response_cache = column_int(q, c++) != 0;
+	row->batch = column_int(q, c++) != 0;
 	row->tool_results = tx_text(tx, q, c++);
 	row->tool_rounds = column_int(q, c++);
 	row->generation_params = tx_text(tx, q, c++);
@@ -109,12 +110,13 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 " generation_params, criterion_set_id, judge_id, rating_mode, rating_version,"
 			 " source_run_id, response_ids, filter_epoch, filter_measure_id, filter_judge_id,"
 			 " filter_value, last_response_id, last_rating_id, counters_stale, created_at, request,"
-			 " adopted, input_column, input_type, skill_id, tool_results, tool_rounds, response_cache)"
+			 " adopted, input_column, input_type, skill_id, tool_results, tool_rounds, response_cache,"
+			 " batch)"
 			 " VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), ?5, ?6, ?7, nullif(?8, 0), ?9, ?10,"
 			 " ?11, nullif(?12, 0), ?13, ?14, ?15, nullif(?16, 0), nullif(?17, 0), ?18, ?19,"
 			 " nullif(?20, 0), ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33,"
-			 " nullif(?34, 0), ?35, nullif(?36, 0), ?37)",
-			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ssisib", row->owner_uid, row->project_id,
+			 " nullif(?34, 0), ?35, nullif(?36, 0), ?37, ?38)",
+			 "iiiiiisis" "iiisss" "iissis" "IIIIiiiisb" "ssisibb", row->owner_uid, row->project_id,
 			 row->prompt_template_id, row->collection_id, row->first_sequence,
 			 row->last_sequence, row->rows_identity, row->row_limit, row->column_defaults,
 			 row->total_cases, row->n_epochs, row->config_id, row->config_snapshot,
@@ -124,7 +126,7 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->filter_judge_id, row->filter_value, row->last_response_id,
 			 row->last_rating_id, row->counters_stale, tx->now, row->request,
 			 (int)row->adopted, row->input_column, row->input_type, row->skill_id, row->tool_results,
-			 row->tool_rounds, (int)row->response_cache);
+			 row->tool_rounds, (int)row->response_cache, (int)row->batch);
 }
 
 int run_insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)

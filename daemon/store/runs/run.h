@@ -39,6 +39,7 @@ struct run_row {
 	const char *config_snapshot;
 	const char *response_column;
 	bool response_cache;
+	bool batch;
 	const char *tool_results;
 	int64_t tool_rounds;
 	const char *generation_params;

@@ -96,6 +96,7 @@ static int load_spec(struct tx *tx, int64_t run_id, struct run_spec *spec)
 	spec->detailed = row.rating_mode && strcmp(row.rating_mode, "detailed") == 0;
 	spec->rating_version = row.rating_version;
 	spec->response_column = row.response_column;
+	spec->batch = row.batch;
 	spec->tool_results = row.tool_results;
 	spec->tool_rounds = row.tool_rounds;
 	spec->request = row.request;

@@ -328,6 +328,7 @@ static int find_source(struct submission *s, const struct ellu_clone_experiment_
 		return r;
 	run->name = request->name ? request->name : source.family;
 	run->response_cache = request->response_cache ? *request->response_cache : from.response_cache;
+	run->batch = request->batch ? *request->batch : from.batch;
 	return take_parts(s->tx, &from, run);
 }
 

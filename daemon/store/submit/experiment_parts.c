@@ -7,6 +7,7 @@
 #include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 
 #define TOOL_ROUNDS_DEFAULT 10 // of the interface
 
@@ -249,6 +250,9 @@ int parts_check(struct submission *s)
 	else if (s->arguments->tool_results && (!s->template || s->template->n_tools == 0))
 		fault_invalid(&s->rejected, "prompt_template", "a prompt template with tools, whose results the "
 			      "column '%s' has", s->arguments->tool_results);
+	else if (s->arguments->batch && s->config && !provider_find(s->config->provider)->batch_price_percent)
+		fault_invalid(&s->rejected, "batch", "nothing, since the provider %s takes no batches",
+			      s->config->provider);
 	if (s->rejected.code)
 		return 0;
 	r = check_columns(s);
@@ -302,6 +306,7 @@ int parts_pin(struct submission *s)
 	run->n_epochs = a->n_epochs;
 	run->response_column = a->response_column;
 	run->response_cache = a->response_cache && s->config;
+	run->batch = a->batch && s->config;
 	run->tool_results = a->tool_results;
 	if (a->tool_results)
 		run->tool_rounds = a->tool_rounds ? *a->tool_rounds : TOOL_ROUNDS_DEFAULT;

@@ -37,6 +37,11 @@ static int check_parts(struct submission *s)
 		return invalid(s, "tool_results", "nothing, where a column has the answers");
 	if (a->tool_rounds && !a->tool_results)
 		return invalid(s, "tool_rounds", "nothing, without tool_results");
+	if (a->batch && (a->response_column || a->tool_results || a->fallback_llm_configs || a->response_cache))
+		return invalid(s, "batch", a->response_column ? "nothing, where a column has the answers" :
+					   a->tool_results ? "nothing, where tools are answered" :
+					   a->response_cache ? "nothing, where answers are kept" :
+							       "nothing, where there are fallback_llm_configs");
 	r = judges_check(s->tx, a->rating_llm_config, a->rating_llm_configs, a->rating_reduction);
 	return r < 0 ? r : criteria_check(s->tx, a->name,
 			      &(struct inline_criteria){ a->criteria, a->n_criteria,

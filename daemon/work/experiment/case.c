@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/provider_batch.h"
+#include "daemon/work/experiment/batching.h"
 #include "daemon/work/experiment/experiment.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
@@ -49,6 +51,7 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 		.row_id = row->row_id,
 		.row_number = row->row_number,
 		.epoch = row->epoch,
+		.cursor = row->cursor,
 		.response_id = row->response_id,
 		.facts = { -1, -1, NULL },
 		.before = RUN_TOTAL_NONE,
@@ -168,6 +171,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	record->cost_nanodollars = total->cost_nanodollars;
 	record->replaced = call->replaced;
 	record->cached = open_case->asking.cached && !open_case->asked;
+	record->collected = open_case->collected;
 	record->spent.source = run_source(&run->base, call->target);
 	record->complete = error || run->spec->n_measures == 0;
 	open_case->asking.route->uncommitted++;
@@ -318,7 +322,15 @@ static void on_recorded(struct store_request *request)
 
 	open_case->asking.route->uncommitted--;
 	run_call_recorded(&open_case->asking, &record->spent);
-	if (run_take_answer(&run->base, request)) {
+	if (open_case->collected)
+		batching_recorded(run->batching, open_case->collected);
+	if (!run_take_answer(&run->base, request)) {
+		run_go_on(&run->base);
+		return;
+	}
+	if (record->ret_known) {
+		case_close(open_case);
+	} else {
 		open_case->response_id = record->ret_response_id;
 		if (record->ret_unfit.code)
 			log_failure(open_case, &record->ret_unfit);
@@ -327,8 +339,8 @@ static void on_recorded(struct store_request *request)
 		progress_add_usage(&run->base.progress, record->input_tokens, record->output_tokens,
 				   record->cost_nanodollars);
 		run_changed(&run->base);
-		if (record->complete) {
-			case_close(open_case);
+		if (record->complete || open_case->collected) {
+			case_close(open_case); // the next scan has it judged
 		} else {
 			have_judged(open_case);
 		}
@@ -511,6 +523,29 @@ static void take_column(struct open_case *open_case)
 							   JSON_C_TO_STRING_NOSLASHESCAPE);
 	case_set_no_usage(open_case);
 	record_response(open_case, NULL);
+}
+
+void case_collect(struct experiment_run *run, const struct run_case *row, struct batch_result *result)
+{
+	struct open_case *open_case = case_open(run, row);
+	struct run_call *asking;
+
+	if (!open_case) {
+		run_fail_oom(&run->base);
+		batching_recorded(run->batching, result);
+		return;
+	}
+	open_case->collected = result;
+	asking = &open_case->asking;
+	run_call_init(asking, &run->base, run->generating, NULL);
+	asking->epoch = open_case->epoch;
+	asking->call = result->call;
+	asking->call.arena = arena_take(&result->call.arena);
+	run_call_take_cost(asking);
+	if (asking->call.outcome == LLM_ANSWERED)
+		case_take_answer(open_case);
+	else
+		case_fail(open_case, &asking->call.fault);
 }
 
 struct open_case *case_start(struct experiment_run *run, const struct run_case *row)

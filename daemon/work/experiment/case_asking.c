@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/work/conversation/tool_round.h"
+#include "daemon/work/experiment/batching.h"
 #include "daemon/work/experiment/experiment.h"
 #include "daemon/work/run/cache.h"
 #include "proto/generated/interface.h"
@@ -106,7 +107,10 @@ void case_ask(struct open_case *open_case)
 			return;
 		}
 	}
-	ask(open_case);
+	if (run->batching)
+		batching_add(run->batching, open_case);
+	else
+		ask(open_case);
 }
 
 /* What it took was for nothing, and is recorded as that; its attempts count. */

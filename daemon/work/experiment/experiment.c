@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/work/experiment/batching.h"
 #include "daemon/work/experiment/experiment.h"
 #include "daemon/work/judging/judge.h"
 #include "proto/text/template.h"
@@ -208,6 +209,10 @@ static int begin(struct run *base, struct fault *fault)
 
 	describe(run);
 	r = answerers_init(&run->answerers, &run->base, spec, spec->config, fault);
+	if (r >= 0 && spec->batch) {
+		run->batching = batching_new(run);
+		r = run->batching ? 0 : fault_oom(fault);
+	}
 	for (size_t i = 0; i < spec->n_judges; i++)
 		run_price(&run->base, spec->judges[i].config);
 	if (r >= 0 && spec->n_evaluators > 0) {
@@ -330,6 +335,7 @@ static void free_run(struct run *base)
 	store_request_done(&run->results.request);
 	store_request_done(&run->count.request);
 	store_request_done(&run->taking.request);
+	batching_free(run->batching);
 	answerers_done(&run->answerers);
 	for (size_t i = 0; i < JUDGES_MAX; i++)
 		if (run->judge_targets[i])
@@ -343,10 +349,19 @@ static bool issue(struct run *base)
 	return window_issue((struct experiment_run *)base);
 }
 
+static void stop(struct run *base)
+{
+	struct experiment_run *run = (struct experiment_run *)base;
+
+	if (run->batching)
+		batching_stop(run->batching);
+}
+
 /* Both look for cases that miss something; a rating's have their responses already. */
 #define OF_CASES                                                                      \
 	.size = sizeof(struct experiment_run), .new = new_run, .free = free_run,      \
-	.prepare = prepare, .begin = begin, .issue = issue, .conclude = conclude, .tune = tune
+	.prepare = prepare, .begin = begin, .issue = issue, .conclude = conclude, .tune = tune,       \
+	.stop = stop
 
 const struct job_kind experiment_kind = { OF_CASES, .end = end_experiment };
 const struct job_kind rating_kind = { OF_CASES, .end = end_rating };

@@ -8,6 +8,7 @@
  *	case_asking.c	its answer: who is asked, and what tools bring
  *	judgement.c	one criterion of a case by one judge, or one evaluator's score: ask, read, record
  *	case_inputs.c	what evaluators read of a case
+ *	batching.c	cases that are given to a provider as batches
  *
  * A case is judged in units: its measures by each of the run's judges, whose verdicts come to one in the
  * store. What is decided without the run's judge, and what one judge decides, is one unit a measure.
@@ -43,6 +44,8 @@ struct open_case {
 	struct chain chain; // of who may answer
 	struct run_total before; // what earlier answers took
 	struct tool_results tools; // from the first round on
+	struct case_cursor cursor; // where a scan is behind it
+	struct batch_result *collected; // what its answer was, or NULL
 	int64_t n_rounds; // with tools
 	bool asked; // in a round before, and was not given a kept answer
 	struct response_record record;
@@ -75,6 +78,9 @@ const char *case_name(const struct open_case *open_case, char text[static CASE_N
 struct open_case *case_start(struct experiment_run *run, const struct run_case *row);
 void case_close(struct open_case *open_case);
 void case_free(struct open_case *open_case); // its memory too
+/* The same of one that a batch brought the result of, which is recorded. */
+struct batch_result;
+void case_collect(struct experiment_run *run, const struct run_case *row, struct batch_result *result);
 
 /* Asks for its answer (case_asking.c), which comes back to one of these. */
 void case_ask(struct open_case *open_case);
@@ -145,6 +151,7 @@ struct experiment_run {
 	bool counted; // by this run
 	const struct run_spec *spec; // NULL until loaded
 	struct answerers answerers; // none with a response column
+	struct batching *batching; // who of is given batches; or NULL
 	struct llm_target *judge_targets[JUDGES_MAX]; // of the spec's judges
 	struct route *generating; // one of the routes, of which those to one endpoint are the same
 	struct route *judging_routes[JUDGES_MAX]; // where no judge is asked, there is one all the same

@@ -3,6 +3,7 @@
  * began; and generation calls are handed over only a few more than may be in flight, so that a
  * judge call never waits behind a long line of them.
  */
+#include "daemon/work/experiment/batching.h"
 #include "daemon/work/experiment/experiment.h"
 
 /* ---- Verdicts ---- */
@@ -133,11 +134,13 @@ static const struct run_case *peek_case(struct experiment_run *run)
 
 /* ---- Cases ---- */
 
-static bool may_generate(const struct experiment_run *run)
+static bool may_generate(struct experiment_run *run)
 {
 	const struct model *model = model_first(run->answerers.items, NULL, run->answerers.n, 0);
 	const struct route *route = model ? model->route : run->generating;
 
+	if (run->batching)
+		return batching_has_room(run->batching) && run_may_spend(&run->base);
 	return route_has_room(&run->base, route) && route->handed < route->cap + (route->cap + 1) / 2;
 }
 
@@ -157,17 +160,27 @@ static void issue_cases(struct experiment_run *run)
 	}
 }
 
+static bool is_read(const struct experiment_run *run)
+{
+	return run->read_all && run->pages[0].state == PAGE_IDLE && run->pages[1].state == PAGE_IDLE;
+}
+
 bool window_issue(struct experiment_run *run)
 {
-	if (run_may_spend(&run->base)) {
+	bool scans = !run->batching || batching_may_scan(run->batching), done = true;
+
+	if (!scans) {
+		issue_judgements(run);
+	} else if (run_may_spend(&run->base)) {
 		issue_judgements(run);
 		issue_cases(run);
 		issue_judgements(run);
 	} else {
 		(void)peek_case(run); // whether anything is missing at all
 	}
-	if (run->base.phase == RUN_RUNNING)
+	if (run->batching && !batching_go_on(run->batching, is_read(run)))
+		done = false; // and another scan may begin
+	if (run->base.phase == RUN_RUNNING && scans)
 		ask_pages(run);
-	return run->base.n_open == 0 && run->read_all && run->pages[0].state == PAGE_IDLE &&
-	       run->pages[1].state == PAGE_IDLE;
+	return done && run->base.n_open == 0 && is_read(run);
 }

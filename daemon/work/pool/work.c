@@ -16,6 +16,7 @@ struct work {
 	struct loop *home;
 	struct work_events events;
 	struct worker_events worker_events;
+	atomic_llong batch_wait_usec;
 	struct work_user *users;
 	unsigned n_workers;
 	struct worker workers[];
@@ -29,14 +30,14 @@ static void set_cases(struct work_run *run, int64_t n_cases)
 	run->n_cases = n_cases;
 }
 
-static void set_held_up(struct work_run *run, bool held_up)
+static void set_hold(struct work_run *run, const char *hold)
 {
 	const struct work_events *events = &run->work->events;
 
-	if (run->held_up == held_up)
+	if (run->hold == hold)
 		return;
-	run->held_up = held_up;
-	events->held(events->userdata, run->task.task_id, held_up ? "provider" : NULL);
+	run->hold = hold;
+	events->held(events->userdata, run->task.task_id, hold);
 }
 
 static void on_progress(struct message *message)
@@ -46,7 +47,7 @@ static void on_progress(struct message *message)
 	const struct work_events *events = &run->work->events;
 
 	set_cases(run, snapshot->n_cases);
-	set_held_up(run, snapshot->held_up);
+	set_hold(run, snapshot->hold);
 	if (snapshot->progress)
 		events->progress(events->userdata, run->task.task_id, snapshot->progress);
 	message->deliver = worker_take_snapshot_back;
@@ -129,7 +130,7 @@ static void on_finished(struct message *message)
 	const struct work_events *events = &run->work->events;
 
 	set_cases(run, 0);
-	set_held_up(run, false);
+	set_hold(run, NULL);
 	run->worker->n_tasks--;
 	leave_user(run); // the worker's half has ended
 	if (run->last.progress)
@@ -163,11 +164,12 @@ int work_new(unsigned n_workers, struct loop *home, struct store *store, struct 
 	     const struct work_events *events, struct work **ret_work)
 {
 	struct work *work = calloc(1, sizeof(*work) + n_workers * sizeof(work->workers[0]));
-	const struct run_host host = { .home = home, .store = store, .backend = backend };
+	struct run_host host = { .home = home, .store = store, .backend = backend };
 
 	assert(n_workers > 0);
 	if (!work)
 		return -ENOMEM;
+	host.batch_wait_usec = &work->batch_wait_usec;
 	work->home = home;
 	work->events = *events;
 	work->worker_events = (struct worker_events){
@@ -186,6 +188,11 @@ int work_new(unsigned n_workers, struct loop *home, struct store *store, struct 
 	}
 	*ret_work = work;
 	return 0;
+}
+
+void work_set_batch_wait(struct work *work, int64_t usec)
+{
+	atomic_store(&work->batch_wait_usec, usec);
 }
 
 struct work *work_free(struct work *work)

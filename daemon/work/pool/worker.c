@@ -21,7 +21,7 @@ static void take_snapshot(struct work_run *run, struct work_snapshot *snapshot)
 	arena_done(&snapshot->arena);
 	snapshot->progress = NULL;
 	snapshot->n_cases = run->run->n_open;
-	snapshot->held_up = run_is_held_up(run->run);
+	snapshot->hold = run_hold(run->run);
 	/* For lack of memory home gets none: the next one says more anyway. */
 	if (progress->epochs)
 		(void)progress_snapshot(progress, clock_monotonic_usec(), &snapshot->arena,

@@ -31,7 +31,7 @@ struct work_snapshot {
 	struct arena arena;
 	const struct ellu_progress *progress; // or NULL
 	int64_t n_cases;
-	bool held_up;
+	const char *hold;
 };
 
 struct work_line {
@@ -95,7 +95,7 @@ struct work_run {
 	bool abort_posted; // home's
 	bool drain_posted;
 	int64_t n_cases; // as home knows it
-	bool held_up; // and this
+	const char *hold; // and this
 
 	/* To home. */
 	struct work_snapshot snapshot;

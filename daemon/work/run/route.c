@@ -246,7 +246,7 @@ static void take_outcome(struct run_call *call)
 	}
 }
 
-static void take_cost(struct run_call *call)
+void run_call_take_cost(struct run_call *call)
 {
 	int64_t cost = call->call.cost_nanodollars;
 
@@ -266,7 +266,7 @@ static void on_done(struct llm_call *done)
 
 	run->n_outstanding--;
 	call->route->handed--;
-	take_cost(call);
+	run_call_take_cost(call);
 	take_outcome(call);
 	run_go_on(run);
 }

@@ -178,6 +178,8 @@ void run_go_on(struct run *run)
 			run_fail(run, &find_held(run)->call.fault);
 		}
 	}
+	if (run->phase == RUN_STOPPING && run->kind->stop)
+		run->kind->stop(run);
 	if (run->phase == RUN_STOPPING && run->n_outstanding == 0)
 		finish(run);
 }
@@ -320,9 +322,11 @@ int run_begin(struct run *run, struct fault *fault)
 	return 0;
 }
 
-bool run_is_held_up(const struct run *run)
+const char *run_hold(const struct run *run)
 {
-	return run->held_up && run->phase == RUN_RUNNING;
+	if (run->phase != RUN_RUNNING)
+		return NULL;
+	return run->held_up ? WORK_HOLD_PROVIDER : run->waits_for_batch ? WORK_HOLD_BATCH : NULL;
 }
 
 /* ---- Tools ---- */

@@ -83,6 +83,9 @@ struct job_kind {
 	void (*conclude)(struct run *run);
 	/* The store has answered: fills `end`, and `result` of what it has. */
 	void (*end)(struct run *run);
+	/* It ends, and nothing of what it awaits beside its calls and the store's answers is awaited any more.
+	 * Called in RUN_STOPPING, whenever something came back. NULL: there is nothing. */
+	void (*stop)(struct run *run);
 	/* Sets caps by what the run is tuned to. Called once it is loaded, and on each change. */
 	void (*tune)(struct run *run);
 	/* One of the calls of tools that it waits for was answered. NULL: it waits for none. */
@@ -109,6 +112,7 @@ struct run_host {
 	struct store *store;
 	struct backend *backend;
 	struct run_user *user;
+	const atomic_llong *batch_wait_usec; // the longest between two looks at a provider's batch
 };
 
 struct run_events {
@@ -193,6 +197,8 @@ const struct ellu_usage *run_total_usage(const struct run_total *total, struct a
 int run_cap_of(const struct run *run, const struct ellu_llm_config *config);
 /* Whether one of the configs (NULL: none) says what its calls cost. */
 void run_price(struct run *run, const struct ellu_llm_config *config);
+/* It came back, and what it did cost counts until it is recorded. */
+void run_call_take_cost(struct run_call *call);
 /* What the call did cost is recorded, and counts as that; `spent` says of it what is left of the day. */
 void run_call_recorded(struct run_call *call, const struct spent *spent);
 /* Whether limits of cost allow to issue something: what is in flight counts by estimate, until it is
@@ -220,6 +226,7 @@ struct run {
 	bool cancelled; // backend_flow_cancel() was called
 	bool drained; // backend_flow_drain() was called
 	bool held_up; // by the provider: none of its calls can go
+	bool waits_for_batch; // all that is left is the provider's
 	bool over_budget; // nothing is issued any more
 	bool priced; // what its calls cost is known
 	int64_t pending_cost; // of its calls: estimated, or unrecorded
@@ -254,8 +261,8 @@ void run_drain(struct run *run);
 void run_tune(struct run *run, const struct work_tuning *tuning);
 /* One that it does not wait for (any more) is left alone. */
 void run_take_tool_result(struct run *run, const char *tool_call_id, const char *content);
-/* None of its calls can go: a provider fails, or asks for a long pause. */
-bool run_is_held_up(const struct run *run);
+/* What all of it waits for, as work.h has it, or NULL. */
+const char *run_hold(const struct run *run);
 /* Others of its user hold less. */
 void run_has_room(struct run *run);
 

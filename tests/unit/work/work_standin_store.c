@@ -400,6 +400,27 @@ void store_cache_keep(struct store *store, struct cache_keep *op)
 	standin_wrong("nothing is kept to be given again");
 }
 
+void store_batch_keep(struct store *store, struct batch_keep *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing is given as a batch");
+}
+
+void store_batch_note(struct store *store, struct batch_note *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing is given as a batch");
+}
+
+void store_batches_load(struct store *store, struct batches_load *op)
+{
+	(void)store;
+	(void)op;
+	standin_wrong("nothing is given as a batch");
+}
+
 void store_results_compute(struct store *store, struct results_compute *op)
 {
 	(void)store;

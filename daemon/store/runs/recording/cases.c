@@ -112,6 +112,7 @@ static int look_at_pair(struct pair_walk *walk, sqlite3_stmt *q)
 		.row_id = walk->at.row_id,
 		.row_number = walk->at.row_number,
 		.epoch = walk->at.epoch,
+		.cursor = walk->at,
 	};
 	int r;
 

@@ -137,6 +137,9 @@ static int response_record_run(struct tx *tx, struct response_record *op)
 {
 	int r = put_response(tx, op);
 
+	op->ret_known = op->collected && r == 0;
+	if (op->ret_known)
+		return 0;
 	SPEND(&op->request, op, op->attempts > 0);
 	if (r == -EDOM && !op->error)
 		r = put_unfit_response(tx, op);
