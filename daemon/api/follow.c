@@ -196,8 +196,11 @@ static void has_read(void *userdata)
 
 static void go_on(struct listener *listener)
 {
-	watch_go_on(((struct follow *)((char *)listener - offsetof(struct follow, listener)))
-			->watch);
+	struct follow *follow = (struct follow *)((char *)listener - offsetof(struct follow, listener));
+
+	follow->events_wait |= follow->delta != NULL; // it came while they waited
+	if (!follow->delta)
+		watch_go_on(follow->watch);
 }
 
 static void on_failed(void *userdata, const struct fault *fault)

@@ -25,6 +25,7 @@ struct audience {
 	bool changed; // begin again behind the last one
 	bool walking;
 	bool waits; // for the turn of the one at `at`
+	bool has_turn; // who waited for one is told now, whoever waits behind him
 	struct event *timer;
 };
 
@@ -67,10 +68,11 @@ static bool tell_next(struct audience *audience, int64_t now)
 	int64_t due = kind->due_usec(member);
 	bool is_due = due && due <= now;
 
-	if (is_due && kind->must_wait(member)) {
+	if (is_due && !audience->has_turn && kind->must_wait(member)) {
 		audience->waits = true;
 		return false;
 	}
+	audience->has_turn = false;
 	audience->at = member->next;
 	if (is_due)
 		due = kind->tell(member);
@@ -162,6 +164,7 @@ void audience_go_on(struct audience_member *member)
 	if (!audience || !audience->waits || audience->at != member)
 		return;
 	audience->waits = false;
+	audience->has_turn = true;
 	walk(audience);
 }
 

@@ -23,7 +23,7 @@ struct audience_kind {
 	/* When there is something to tell it, monotonic; 0: nothing, and something that happens
 	 * says so by audience_wake(). */
 	int64_t (*due_usec)(const struct audience_member *member);
-	/* Whether telling it has to wait for audience_go_on(). */
+	/* Whether telling it has to wait for audience_go_on(), which does not ask again. */
 	bool (*must_wait)(struct audience_member *member);
 	/* When there will be more to tell, or 0. It may leave inside, and so may others. */
 	int64_t (*tell)(struct audience_member *member);

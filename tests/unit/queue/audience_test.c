@@ -96,7 +96,7 @@ static void go_on(int turn)
 	struct audience_member *member = waiter;
 
 	waiter = NULL;
-	turn_left = turn;
+	turn_left = turn - 1; // but for the one who waited
 	audience_go_on(member);
 }
 
@@ -114,6 +114,20 @@ START_TEST(turns)
 	ck_assert_int_eq(n_told(MANY), MANY);
 	for (int i = 0; i < MANY; i++)
 		ck_assert_int_eq(followers[i].n_told, 1);
+	end();
+}
+END_TEST
+
+/* Where others wait for a turn as well, who has got one is told, and only the next waits behind them. */
+START_TEST(a_turn_each)
+{
+	begin(3, 0);
+	audiences_wake(&audiences);
+	for (int turn = 1; turn <= 3; turn++) {
+		go_on(1);
+		ck_assert_int_eq(n_told(3), turn);
+	}
+	ck_assert_ptr_null(waiter);
 	end();
 }
 END_TEST
@@ -201,5 +215,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(turns, news_meanwhile, leaving, the_waiter_leaves, pace);
+	return RUN_TESTS(turns, a_turn_each, news_meanwhile, leaving, the_waiter_leaves, pace);
 }
