@@ -284,7 +284,8 @@ END_TEST
 /* Samples in an order, and those that were rated so; and what all of it comes to. */
 START_TEST(samples)
 {
-	static const char *const odd[] = { "sort_by=best", "sort_by=rating" };
+	static const char *const odd[] = { "sort_by=best", "sort_by=rating", "criteria_filter_by=all",
+					   "criteria_filter_by=%7B%221%22:%22MAYBE%22%7D" };
 	json_object *json;
 
 	begin();
@@ -321,6 +322,12 @@ START_TEST(samples)
 			"&categorical_filters=%7B%22a%22:[%221%22,%222%22]%7D");
 	ck_assert_int_eq(json_object_array_length(json), 4);
 	GET(422, PROJECT "/responses/comparison/samples?experiment_a_id=1&experiment_b_id=2&categorical_filters=a");
+	GET(422, PROJECT "/responses/comparison/samples?experiment_a_id=1&experiment_b_id=2"
+	    "&categorical_filters=%7B%22a%22:1%7D");
+	/* Names of the query are whatever the client likes. */
+	json = GET(200, PROJECT "/responses/comparison/samples?experiment_a_id=1&experiment_b_id=2"
+			"&categorical_filters%2C%20read=a");
+	ck_assert_int_eq(json_object_array_length(json), 6);
 	/* Sums are of what came to its end. */
 	ck_assert_int_eq(at_int(GET(200, PROJECT "/responses/stats"), "total_responses"), 0);
 	wire_call(wire, "RunExperiment", "{'experiment':{'id':1}}");
@@ -364,6 +371,12 @@ START_TEST(scenarios)
 	ck_assert_int_eq(at_int(json, "scenarios_count"), 1);
 	http_json(peer, 404, "PUT", PROJECT "/scenario-sets/2/scenarios/77",
 		  "{'goal':'x','expected_conversation_outcome':'y'}");
+	json = GET(200, PROJECT "/scenario-sets/2/scenarios");
+	ck_assert_int_eq(at_count(json, "items"), 1);
+	/* One that cannot be changed stays. */
+	http_json(peer, 422, "PUT", text(PROJECT "/scenario-sets/2/scenarios/%lld", (long long)at_int(json, "items.0.id")),
+		  "{'goal':'x','expected_conversation_outcome':'y','field_values':{'mood':[1]}}");
+	ck_assert_int_eq(at_count(GET(200, PROJECT "/scenario-sets/2/scenarios"), "items"), 1);
 	end();
 }
 END_TEST
@@ -391,6 +404,8 @@ START_TEST(agents)
 	ck_assert_str_eq(at_text(json, "kind"), "unmatched_tasks");
 	POST(422, PROJECT "/experiments/2/agent-results", "{'results':[{'task_name':'fix',"
 	     "'messages':[{'role':'nobody','content':'x'}]}]}");
+	POST(422, PROJECT "/experiments/2/agent-results", "{'results':[{'task_name':'fix','cost_usd':'dear',"
+	     "'messages':[{'role':'assistant','content':'x'}]}]}");
 	json = POST(200, PROJECT "/experiments/2/agent-results", "{'evaluate':false,'results':[{'task_name':'fix',"
 		    "'error':'It broke.'},7,{'task_name':'fix'},{'task_id':6,'messages':[{'role':'assistant',"
 		    "'content':'Done.'}],'criterion_ratings':[{'criterion_id':77,'rating':'YES'}]}]}");
@@ -400,6 +415,49 @@ START_TEST(agents)
 	json = GET(200, PROJECT "/responses?experiment_id=2");
 	ck_assert_str_eq(at_text(json, "items.0.error"), "It broke.");
 	ck_assert_str_eq(at_text(json, "items.1.messages.0.content"), "Done.");
+	end();
+}
+END_TEST
+
+/* An experiment over two tasks whose rows have that value, which is taken, too. */
+static void tasks_of(const char *name, json_object *value, const char *criteria)
+{
+	json_object *given = json_object_new_object(), *list = json_object_new_array(), *row = json_object_new_object();
+
+	json_object_object_add(row, "task", json_object_new_string("T"));
+	json_object_object_add(row, "much", value);
+	json_object_array_add(list, row);
+	json_object_array_add(list, json_object_get(row));
+	json_object_object_add(given, "name", json_object_new_string(name));
+	json_object_object_add(given, "variables", list);
+	POST(200, PROJECT "/collections", json_object_to_json_string(given));
+	json_object_put(given);
+	wire_call(wire, "CreateCriterionSet", "{'criterion_set':{'name':'%s','criteria':[%s]}}", name, criteria);
+	wire_call(wire, "CreateExperiment", "{'name':'%s','prompt_template':{'ref':{'name':'P'}},'collection':{'ref':{'name':'%s'}},"
+		  "'criterion_set':{'name':'%s'}}", name, name, name);
+}
+
+#define THRICE "{{much}}{{much}}{{much}}"
+
+/* What is kept for a request, and what is made for its answer, is bounded. */
+START_TEST(too_much)
+{
+	json_object *values = json_object_new_array();
+	char *text_of_it = calloc(1, 1000001);
+
+	begin();
+	POST(200, PROJECT "/prompt_templates", TEMPLATE("Do {{task}}."));
+	for (size_t i = 0; i < 300000; i++)
+		json_object_array_add(values, NULL);
+	tasks_of("Values", values, "{\"criterion_str\":\"Is it?\"}");
+	GET(413, PROJECT "/experiments/1/agent-results/definition");
+	/* Of which the names alone are needed. */
+	POST(200, PROJECT "/experiments/1/agent-results/preview", "{'results':[{'task_name':'T'}]}");
+	tasks_of("Bytes", json_object_new_string(memset(text_of_it, 'x', 1000000)),
+		 "{\"criterion_str\":\"Is " THRICE "?\"},{\"criterion_str\":\"Was " THRICE "?\"},"
+		 "{\"criterion_str\":\"Will " THRICE " be?\"}");
+	GET(413, PROJECT "/experiments/2/agent-results/definition");
+	free(text_of_it);
 	end();
 }
 END_TEST
@@ -501,5 +559,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, scenarios, agents, revoked, chat, cancelled);
+	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, scenarios, agents, too_much, revoked, chat, cancelled);
 }

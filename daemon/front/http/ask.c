@@ -58,6 +58,7 @@ static void on_free(struct http_exchange *exchange)
 		asking->state_done(asking->state);
 	free(asking->state);
 	json_object_put(asking->query);
+	json_object_put(asking->read);
 	free(asking);
 }
 

@@ -26,6 +26,7 @@ struct asking {
 	ask_step_fn *step;
 	struct json_maker maker; // of the present run
 	json_object *query; // lists of values by their names
+	json_object *read; // what the step made of its request, once; or NULL
 	void *state; // of the step; or NULL
 	void (*state_done)(void *state);
 	struct answered *answers;

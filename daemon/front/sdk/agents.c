@@ -51,6 +51,15 @@ static bool is_task(struct asking *asking, json_object *row)
 	return name_of(row) != NULL;
 }
 
+/* Of whose row nothing is needed but the name. */
+static bool is_task_by_name(struct asking *asking, json_object *row)
+{
+	static const char *const needed[] = { TASK_COLUMN };
+
+	step_keep(member(row, "input_values"), needed, 1);
+	return is_task(asking, row);
+}
+
 static void index_rows(struct json_maker *maker, struct tasks *tasks)
 {
 	char id[24];
@@ -76,7 +85,7 @@ static void index_rows(struct json_maker *maker, struct tasks *tasks)
 }
 
 /* Of the experiment of the path. False: the step returns. */
-static bool get_tasks(struct asking *asking, const char *project, struct tasks *ret_tasks)
+static bool get_tasks(struct asking *asking, const char *project, step_fits_fn *is_task_of, struct tasks *ret_tasks)
 {
 	int64_t id = project ? step_id(asking, 1) : 0, count;
 	json_object *parameters = id ? step_parameters(asking, project) : NULL;
@@ -93,7 +102,7 @@ static bool get_tasks(struct asking *asking, const char *project, struct tasks *
 	parameters = step_parameters(asking, project);
 	put(&asking->maker, parameters, "collection",
 	    ref_name(&asking->maker, member_text(member(ret_tasks->experiment, "collection"), "name")));
-	ret_tasks->rows = step_list(asking, "ListTemplateVariables", parameters, ROWS_ITEMS, is_task, &count);
+	ret_tasks->rows = step_list(asking, "ListTemplateVariables", parameters, ROWS_ITEMS, is_task_of, &count);
 	if (!ret_tasks->rows)
 		return false;
 	if (count > 0 && count <= TASKS_MAX) {
@@ -117,8 +126,8 @@ static void put_task(struct json_maker *maker, json_object *to, json_object *row
 	put_text(maker, to, "task_name", row ? name_of(row) : NULL);
 }
 
-/* A criterion as it is asked of a row; what cannot be filled in stands as it is. */
-static json_object *show_criterion(struct asking *asking, json_object *criterion, json_object *row)
+/* A criterion as it is asked of a row; what cannot be filled in stands as it is. Its bytes go into the sum. */
+static json_object *show_criterion(struct asking *asking, json_object *criterion, json_object *row, size_t *bytes)
 {
 	struct json_maker *maker = &asking->maker;
 	json_object *to = make_object(maker);
@@ -134,8 +143,45 @@ static json_object *show_criterion(struct asking *asking, json_object *criterion
 	put_text(maker, to, "label", label ? label : text);
 	put_text(maker, to, "scope", "shared");
 	put_text(maker, to, "rendered_criterion_str", rendered);
+	*bytes += strlen(rendered) + strlen(label ? label : text);
 	arena_done(&arena);
 	return to;
+}
+
+static json_object *show_task(struct asking *asking, const struct tasks *tasks, json_object *row, size_t *bytes)
+{
+	struct json_maker *maker = &asking->maker;
+	json_object *task = make_object(maker), *criteria = make_array(maker);
+
+	put_task(maker, task, row);
+	for (size_t i = 0; i < array_length(tasks->criteria) && *bytes <= MESSAGE_SIZE_MAX; i++)
+		append(maker, criteria,
+		       show_criterion(asking, json_object_array_get_idx(tasks->criteria, i), row, bytes));
+	put(maker, task, "criteria", criteria);
+	return task;
+}
+
+/* NULL: it is too large, which has been answered. */
+static json_object *show_tasks(struct asking *asking, const struct tasks *tasks)
+{
+	bool is_long = array_length(tasks->rows) * array_length(tasks->criteria) > CRITERIA_SHOWN_MAX;
+	json_object *list = is_long ? NULL : make_array(&asking->maker);
+	struct fault fault = { 0 };
+	size_t bytes = 0;
+
+	for (size_t i = 0; list && i < array_length(tasks->rows) && bytes <= MESSAGE_SIZE_MAX; i++)
+		append(&asking->maker, list,
+		       show_task(asking, tasks, json_object_array_get_idx(tasks->rows, i), &bytes));
+	if (is_long) {
+		fault_set(&fault, ELLU_E_TOO_LARGE, "the experiment has too many tasks and criteria for this");
+		fault.number = CRITERIA_SHOWN_MAX;
+	} else if (bytes > MESSAGE_SIZE_MAX) {
+		fault_too_large(&fault, MESSAGE_SIZE_MAX, "what is asked of all tasks");
+	}
+	if (!step_fails(asking, &fault))
+		return list;
+	json_object_put(list);
+	return NULL;
 }
 
 void step_get_definition(struct asking *asking)
@@ -143,35 +189,18 @@ void step_get_definition(struct asking *asking)
 	const char *project = step_project(asking);
 	struct json_maker *maker = &asking->maker;
 	json_object *answer, *list;
-	struct fault fault = { 0 };
 	struct tasks tasks;
 
-	if (!get_tasks(asking, project, &tasks))
+	if (!get_tasks(asking, project, is_task, &tasks))
 		return;
-	if (array_length(tasks.rows) * array_length(tasks.criteria) > CRITERIA_SHOWN_MAX) {
-		tasks_done(&tasks);
-		fault_set(&fault, ELLU_E_TOO_LARGE, "the experiment has too many tasks and criteria for this");
-		fault.number = CRITERIA_SHOWN_MAX;
-		ask_fail(asking, &fault);
+	list = show_tasks(asking, &tasks);
+	tasks_done(&tasks);
+	if (!list)
 		return;
-	}
 	answer = make_object(maker);
-	list = make_array(maker);
-	for (size_t i = 0; i < array_length(tasks.rows); i++) {
-		json_object *row = json_object_array_get_idx(tasks.rows, i), *task = make_object(maker);
-		json_object *criteria = make_array(maker);
-
-		put_task(maker, task, row);
-		for (size_t j = 0; j < array_length(tasks.criteria); j++)
-			append(maker, criteria,
-			       show_criterion(asking, json_object_array_get_idx(tasks.criteria, j), row));
-		put(maker, task, "criteria", criteria);
-		append(maker, list, task);
-	}
 	put_int(maker, answer, "version", 1);
 	put_text(maker, answer, "task_name_column", TASK_COLUMN);
 	put(maker, answer, "tasks", list);
-	tasks_done(&tasks);
 	ask_answer(asking, 200, answer);
 }
 
@@ -232,7 +261,7 @@ void step_match_trials(struct asking *asking)
 	struct tasks tasks;
 	int64_t matched;
 
-	if (!get_trials(asking, &trials) || !get_tasks(asking, project, &tasks))
+	if (!get_trials(asking, &trials) || !get_tasks(asking, project, is_task_by_name, &tasks))
 		return;
 	list = match(maker, &tasks, trials, &matched);
 	answer = make_object(maker);
@@ -399,17 +428,13 @@ static void put_numbers(struct json_maker *maker, json_object *made, json_object
 {
 	static const char *const taken[] = { "duration_seconds", "input_tokens", "output_tokens", "cached_tokens" };
 	static const char *const noted[] = { "reward", "steps", "metadata" };
-	json_object *notes = make_object(maker), *cost = member(trial, "cost_usd");
-	char text[400]; // the largest number
+	json_object *notes = make_object(maker);
 
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		put_present(maker, made, taken[i], trial, taken[i]);
 	for (size_t i = 0; i < sizeof(noted) / sizeof(noted[0]); i++)
 		put_present(maker, notes, noted[i], trial, noted[i]);
-	if (cost) {
-		snprintf(text, sizeof(text), "%.9f", json_object_get_double(cost));
-		put_text(maker, made, "cost", text);
-	}
+	put_price(maker, made, "cost", trial, "cost_usd");
 	if (json_object_object_length(notes) > 0)
 		put_text(maker, made, "annotation", json_object_to_json_string_ext(notes, JSON_C_TO_STRING_PLAIN));
 	json_object_put(notes);
@@ -559,7 +584,7 @@ void step_add_trials(struct asking *asking)
 	struct tasks tasks;
 	bool goes_on;
 
-	if (!get_trials(asking, &trials) || !get_tasks(asking, project, &tasks))
+	if (!get_trials(asking, &trials) || !get_tasks(asking, project, is_task_by_name, &tasks))
 		return;
 	matches = match(&asking->maker, &tasks, trials, &matched);
 	goes_on = matched > 0 || array_length(trials) == 0;

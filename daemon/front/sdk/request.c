@@ -73,8 +73,8 @@ json_object *our_criteria(struct json_maker *maker, json_object *given)
 	return list;
 }
 
-static void put_price(struct json_maker *maker, json_object *to, const char *name, json_object *given,
-		      const char *theirs)
+void put_price(struct json_maker *maker, json_object *to, const char *name, json_object *given,
+	       const char *theirs)
 {
 	json_object *price = member(given, theirs);
 	char text[400]; // the largest number

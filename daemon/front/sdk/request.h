@@ -6,6 +6,9 @@
 
 json_object *our_prompt_template(struct json_maker *maker, json_object *given, struct fault *fault);
 json_object *our_collection(struct json_maker *maker, json_object *given, struct fault *fault);
+/* A number as money has it; what is none is left to be refused. */
+void put_price(struct json_maker *maker, json_object *to, const char *name, json_object *given,
+	       const char *theirs);
 json_object *our_criteria(struct json_maker *maker, json_object *given);
 json_object *our_llm_config(struct json_maker *maker, json_object *given, struct fault *fault);
 json_object *our_generation_params(struct json_maker *maker, json_object *given);

@@ -13,8 +13,9 @@
 #include "proto/wire/method.h"
 
 #define CASES_ITEMS 1000
-#define CATEGORIES "categorical_filters, read" // among the query's names, where no query has it
 #define FILTER_MAX 32 // criteria
+#define CATEGORIES_MAX 1000 // values of all columns
+#define NAMES(...) (const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
 #define DAYS_DEFAULT 30
 #define DAYS_MAX 90
 
@@ -147,44 +148,63 @@ static bool is_rated(json_object *response, int64_t criterion_id, const char *wa
 	return false;
 }
 
-/* By each criterion as the query says: {"ID": "YES", …}, in which the client's own print of it is known, too,
- * {ID: <RatingValue.YES: 'YES'>}. */
+/* The next criterion that the query says: {"ID": "YES", …}, in which the client's own print of it is known, too,
+ * {ID: <RatingValue.YES: 'YES'>}. `*ret_wanted` NULL: neither YES nor NO. False: there is none. */
+static bool filter_next(const char **text, int64_t *ret_id, const char **ret_wanted)
+{
+	char *end;
+	size_t size;
+	bool yes, no;
+
+	if (!*text || !*(*text += strcspn(*text, "0123456789")))
+		return false;
+	*ret_id = strtoll(*text, &end, 10);
+	size = strcspn(end, ",");
+	yes = memmem(end, size, "YES", 3);
+	no = memmem(end, size, "NO", 2);
+	*ret_wanted = yes == no ? NULL : yes ? "YES" : "NO";
+	*text = end + size;
+	return true;
+}
+
 static bool is_rated_so(struct asking *asking, json_object *response)
 {
-	const char *text = step_query(asking, "criteria_filter_by");
+	const char *text = step_query(asking, "criteria_filter_by"), *wanted;
+	int64_t id;
 
-	while (text && *(text = text + strcspn(text, "0123456789"))) {
-		char *end;
-		int64_t id = strtoll(text, &end, 10);
-		size_t size = strcspn(end, ",");
-		bool yes = memmem(end, size, "YES", 3), no = memmem(end, size, "NO", 2);
-
-		if (yes == no || !is_rated(response, id, yes ? "YES" : "NO"))
+	while (filter_next(&text, &id, &wanted))
+		if (!is_rated(response, id, wanted))
 			return false;
-		text = end + size;
-	}
 	return true;
 }
 
 /* Each response is held against all of it. */
 static bool is_filter(struct asking *asking)
 {
-	const char *text = step_query(asking, "criteria_filter_by");
+	const char *text = step_query(asking, "criteria_filter_by"), *wanted = "";
 	struct fault fault = { 0 };
+	bool given = text;
 	size_t n = 0;
+	int64_t id;
 
-	for (; text && *(text += strcspn(text, "0123456789")); text += strspn(text, "0123456789"))
+	while (wanted && filter_next(&text, &id, &wanted))
 		n++;
-	if (n <= FILTER_MAX)
+	if (!given || (wanted && n > 0 && n <= FILTER_MAX))
 		return true;
-	fault_invalid(&fault, "criteria_filter_by", "at most 32 criteria");
+	fault_invalid(&fault, "criteria_filter_by", "YES or NO by the ids of at most 32 criteria");
 	ask_fail(asking, &fault);
 	return false;
 }
 
+/* Of one that is, nothing is kept but what samples are made of. */
 static bool is_shown(struct asking *asking, json_object *response)
 {
-	return is_imperfect(asking, response) && is_rated_so(asking, response);
+	if (!is_imperfect(asking, response) || !is_rated_so(asking, response))
+		return false;
+	step_keep(response, NAMES("id", "template_variables", "duration_seconds", "input_tokens", "output_tokens",
+				  step_query(asking, "sort_by") ? "ratings" : "id"));
+	step_keep(member(response, "template_variables"), NAMES("id"));
+	return true;
 }
 
 /* Responses come row by row. NULL: no memory. */
@@ -280,23 +300,38 @@ static bool is_known_filter(struct asking *asking)
 	return false;
 }
 
+/* Each case is held against all of them. */
+static bool are_categories(json_object *given)
+{
+	size_t n = 0;
+
+	if (!json_object_is_type(given, json_type_object))
+		return false;
+	json_object_object_foreach (given, column, list) {
+		(void)column;
+		if (!json_object_is_type(list, json_type_array))
+			return false;
+		n += array_length(list) + 1;
+	}
+	return n <= CATEGORIES_MAX;
+}
+
 /* {"column": ["value", …], …}, of which each column says one. NULL: none was asked for, or it is none, which
  * has been answered. */
 static json_object *categories(struct asking *asking)
 {
 	const char *text = step_query(asking, "categorical_filters");
-	json_object *parsed = member(asking->query, CATEGORIES);
+	json_object *parsed = NULL;
 	struct fault fault = { 0 };
 
-	if (!text || parsed)
-		return parsed;
-	if (json_parse_strict(text, strlen(text), &parsed, &fault) == 0 &&
-	    json_object_is_type(parsed, json_type_object)) {
-		put(&asking->maker, asking->query, CATEGORIES, parsed);
+	if (!text || asking->read)
+		return asking->read;
+	if (json_parse_strict(text, strlen(text), &parsed, &fault) == 0 && are_categories(parsed)) {
+		asking->read = parsed;
 		return parsed;
 	}
 	json_object_put(parsed);
-	fault_invalid(&fault, "categorical_filters", "a JSON object of lists of values");
+	fault_invalid(&fault, "categorical_filters", "a JSON object of lists of values, at most 1000");
 	ask_fail(asking, &fault);
 	return NULL;
 }
@@ -312,13 +347,26 @@ static bool lists(json_object *list, json_object *value)
 static bool is_of_categories(struct asking *asking, json_object *compared)
 {
 	json_object *values = member(member(compared, "template_variables"), "input_values");
-	json_object *wanted = member(asking->query, CATEGORIES);
 
-	if (!wanted)
-		return true;
-	json_object_object_foreach (wanted, column, list)
-		if (!lists(list, member(values, column)))
-			return false;
+	if (asking->read) {
+		json_object_object_foreach (asking->read, column, list)
+			if (!lists(list, member(values, column)))
+				return false;
+	}
+	return true;
+}
+
+/* Of one that is, nothing is kept but what samples are made of. */
+static bool is_compared(struct asking *asking, json_object *compared)
+{
+	json_object *responses = member(compared, "responses");
+
+	if (!is_of_categories(asking, compared))
+		return false;
+	step_keep(compared, NAMES("template_variables", "responses"));
+	step_keep(member(compared, "template_variables"), NAMES("id"));
+	for (size_t i = 0; i < array_length(responses); i++)
+		step_keep(json_object_array_get_idx(responses, i), NAMES("response_id"));
 	return true;
 }
 
@@ -340,7 +388,7 @@ void step_compare_samples(struct asking *asking)
 		append(&asking->maker, experiments, ref_id(&asking->maker, ids[i]));
 	put(&asking->maker, parameters, "experiments", experiments);
 	put_outcome(asking, parameters);
-	cases = step_list(asking, "ListComparedCases", parameters, CASES_ITEMS, is_of_categories, &count);
+	cases = step_list(asking, "ListComparedCases", parameters, CASES_ITEMS, is_compared, &count);
 	if (!cases)
 		return;
 	samples = make_array(&asking->maker);
@@ -396,8 +444,13 @@ static bool is_counted(struct asking *asking, json_object *experiment)
 
 	if (!member(experiment, "results") || !created || time_parse(created, &at) < 0)
 		return false;
-	return at > clock_wall_usec() - days * 24 * 3600 * USEC_PER_SEC &&
-	       step_is_of(asking, experiment, "llm_config_id", "GetLLMConfig", "llm_config");
+	if (at <= clock_wall_usec() - days * 24 * 3600 * USEC_PER_SEC ||
+	    !step_is_of(asking, experiment, "llm_config_id", "GetLLMConfig", "llm_config"))
+		return false;
+	step_keep(experiment, NAMES("created_at", "results"));
+	step_keep(member(experiment, "results"), NAMES("responses", "total_input_tokens", "total_output_tokens",
+						       "duration_seconds", "mean_all_ratings", "ratings"));
+	return true;
 }
 
 static void put_mean(struct json_maker *maker, json_object *to, const char *name, double sum, double n)

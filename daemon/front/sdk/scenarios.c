@@ -18,7 +18,6 @@
 #define GOAL "goal"
 #define OUTCOME "expected_conversation_outcome"
 #define N_OWN_COLUMNS 2
-#define SCENARIOS_READ "scenarios, read" // among the query's names, where no query has it
 
 /* ---- Shapes ---- */
 
@@ -475,8 +474,15 @@ static json_object *add_scenario(struct asking *asking, const char *project, jso
 	parameters = step_of_collection(asking, project, member_int(set, "id", 0));
 	put_copy(&asking->maker, parameters, "cursor", answer, "cursor");
 	put_int(&asking->maker, parameters, "limit", 1);
-	rows = member(ask(asking, "ListTemplateVariables", parameters), "items");
-	return array_length(rows) > 0 ? json_object_array_get_idx(rows, 0) : NULL;
+	answer = ask(asking, "ListTemplateVariables", parameters);
+	rows = member(answer, "items");
+	if (array_length(rows) > 0)
+		return json_object_array_get_idx(rows, 0);
+	if (answer) {
+		fault_not_found(&fault, "scenario", NULL, 0); // somebody has removed it at once
+		ask_fail(asking, &fault);
+	}
+	return NULL;
 }
 
 void step_add_scenario(struct asking *asking)
@@ -501,23 +507,17 @@ static bool remove_scenario(struct asking *asking, const char *project, json_obj
 	return ask(asking, "DeleteTemplateVariables", parameters) != NULL;
 }
 
-/* What it was goes first: a scenario that is not there is not made. */
+/* One that is not there is not made, and what it was goes when the new one is there. */
 void step_update_scenario(struct asking *asking)
 {
 	const char *project = step_project(asking);
-	json_object *set = get_set(asking, project), *row, *fields;
-	struct fault fault = { 0 };
+	json_object *set = get_set(asking, project), *row, *old;
 
-	if (!set)
-		return;
-	fields = fields_of(&asking->maker, set);
-	json_object_put(our_scenario(&asking->maker, fields, asking->exchange->json, "", &fault));
-	json_object_put(fields);
-	if (step_fails(asking, &fault) || !remove_scenario(asking, project, set))
-		return;
-	row = add_scenario(asking, project, set);
-	if (row)
+	old = set ? step_find_row(asking, project, member_int(set, "id", 0)) : NULL;
+	row = old ? add_scenario(asking, project, set) : NULL;
+	if (row && remove_scenario(asking, project, set))
 		ask_answer(asking, 200, show_scenario(&asking->maker, row));
+	json_object_put(old);
 }
 
 void step_delete_scenario(struct asking *asking)
@@ -533,13 +533,13 @@ void step_delete_scenario(struct asking *asking)
 static json_object *rows_of(struct asking *asking, json_object *set)
 {
 	json_object *given = member_array(asking->exchange->json, "scenarios"), *fields;
-	json_object *rows = member(asking->query, SCENARIOS_READ);
 	struct fault fault = { 0 };
+	json_object *rows;
 	char path[40];
 
-	if (rows)
-		return rows;
-	rows = make_array(&asking->maker);
+	if (asking->read)
+		return asking->read;
+	asking->read = rows = make_array(&asking->maker);
 	fields = fields_of(&asking->maker, set);
 	for (size_t i = 0; i < array_length(given) && !fault.code; i++) {
 		snprintf(path, sizeof(path), "scenarios[%zu].", i);
@@ -547,7 +547,6 @@ static json_object *rows_of(struct asking *asking, json_object *set)
 		       our_scenario(&asking->maker, fields, json_object_array_get_idx(given, i), path, &fault));
 	}
 	json_object_put(fields);
-	put(&asking->maker, asking->query, SCENARIOS_READ, rows);
 	return step_fails(asking, &fault) ? NULL : rows;
 }
 

@@ -177,6 +177,7 @@ struct walk {
 	int64_t length; // of the first page
 	int64_t count; // of all
 	json_object *items; // that were taken
+	size_t bytes; // of those
 	/* Of the present run. */
 	struct asking *asking;
 	const char *method;
@@ -231,7 +232,35 @@ static bool is_too_long(struct walk *walk, int64_t looked_at)
 	return true;
 }
 
-/* What of the page is wanted, behind what was taken so far. False: that has to be asked. */
+/* What it takes to hold it, about. */
+static size_t bytes_of(json_object *value)
+{
+	size_t bytes = VALUE_BYTES;
+
+	if (json_object_is_type(value, json_type_string))
+		return bytes + (size_t)json_object_get_string_len(value);
+	for (size_t i = 0; i < array_length(value); i++)
+		bytes += bytes_of(json_object_array_get_idx(value, i));
+	if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach (value, name, inner)
+			bytes += strlen(name) + bytes_of(inner);
+	}
+	return bytes;
+}
+
+static bool is_too_much(struct walk *walk)
+{
+	struct fault fault = { 0 };
+
+	if (walk->bytes <= WALK_BYTES_MAX)
+		return false;
+	fault_too_large(&fault, WALK_BYTES_MAX, "what the list has of this");
+	ask_fail(walk->asking, &fault);
+	walk->asking->waits = true;
+	return true;
+}
+
+/* What of the page is wanted, behind what was taken so far. False: that has to be asked, or it is too much. */
 static bool take_items(struct walk *walk, json_object *page)
 {
 	struct json_maker *maker = &walk->asking->maker;
@@ -244,10 +273,13 @@ static bool take_items(struct walk *walk, json_object *page)
 			append(maker, taken, json_object_get(item));
 	}
 	known = !ask_waits(walk->asking);
-	for (size_t i = 0; known && i < array_length(taken); i++)
-		append(maker, walk->items, json_object_get(json_object_array_get_idx(taken, i)));
+	for (size_t i = 0; known && i < array_length(taken); i++) {
+		item = json_object_array_get_idx(taken, i);
+		walk->bytes += bytes_of(item);
+		append(maker, walk->items, json_object_get(item));
+	}
 	json_object_put(taken);
-	return known;
+	return known && !is_too_much(walk);
 }
 
 /* The next ones, no more than so many. False: it has to be waited for. */
@@ -375,6 +407,25 @@ bool step_item(struct asking *asking, const char *method, json_object *parameter
 		return false;
 	*ret_item = array_length(walk->items) > 0 ? json_object_array_get_idx(walk->items, 0) : NULL;
 	return true;
+}
+
+static bool is_one_of(const char *name, const char *const names[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+void step_keep(json_object *object, const char *const names[], size_t n)
+{
+	if (!json_object_is_type(object, json_type_object))
+		return;
+	json_object_object_foreach (object, name, value) {
+		(void)value;
+		if (!is_one_of(name, names, n))
+			json_object_object_del(object, name);
+	}
 }
 
 void step_answer_list(struct asking *asking, json_object *items, int64_t count)

@@ -8,6 +8,7 @@
 #include "daemon/front/sdk/request.h"
 #include "daemon/front/sdk/shape.h"
 #include "daemon/front/sdk/whole.h"
+#include "proto/limits.h"
 
 /* ---- The request ---- */
 
@@ -29,12 +30,14 @@ void step_refuse(struct asking *asking, const char *field, const char *why); // 
 
 /* ---- Lists ---- */
 
-/* Beyond so many items nothing is looked for: TooLarge. */
+/* Beyond so many items nothing is looked for, and beyond so many bytes of those that fit nothing is kept:
+ * TooLarge. */
 #define WALK_ITEMS_MAX 100000
+#define WALK_BYTES_MAX (2 * MESSAGE_SIZE_MAX)
 
 /* The items of the page that the query asks for, to be put, and how many there are in all; pages are as
  * long as the first one, which `size` bounds. With `fits`, all that fit, as one page. Takes the
- * parameters. NULL: the step returns. */
+ * parameters. NULL: the step returns. What of an item is not needed `fits` may remove. */
 typedef bool step_fits_fn(struct asking *asking, json_object *item);
 json_object *step_list(struct asking *asking, const char *method, json_object *parameters, int64_t size,
 		       step_fits_fn *fits, int64_t *ret_count);
@@ -42,6 +45,8 @@ json_object *step_list(struct asking *asking, const char *method, json_object *p
  * returns. */
 bool step_item(struct asking *asking, const char *method, json_object *parameters, int64_t number,
 	       json_object **ret_item);
+/* Removes all other members. */
+void step_keep(json_object *object, const char *const names[], size_t n);
 /* {"items": items, "count": count} as the answer; takes the items. */
 void step_answer_list(struct asking *asking, json_object *items, int64_t count);
 
