@@ -59,7 +59,8 @@ for key in $(sed -n 's/^	\(KEY\|WORD\|GROUP\)("[a-z]*", \([a-z_]*\).*/\2/p' "$so
 	grep -q "^| \`\[[a-z]*\]\` |.*\`$key\`" "$readme" || fail "the configuration key $key is missing"
 done
 # shellcheck disable=SC2016 # the quotes of Markdown
-for path in $(grep -o '`[a-z][a-z]*/[a-z][a-z_./]*`' "$readme" | tr -d '`' | sort -u); do
+for path in $(cat "$readme" "$source/daemon/README.md" |
+	grep -o '`[a-z][a-z]*/[a-z][a-z_./]*`' | tr -d '`' | sort -u); do
 	[ -e "$source/$path" ] || [ -e "$source/daemon/$path" ] || fail "there is no $path"
 done
 
