@@ -33,6 +33,7 @@ static void see_nothing(struct wire *wire, void *userdata)
 		must(json_object_array_length(list_all(wire, lists[i], "%s", "")) == 0, lists[i]);
 	wire_refused(wire, "NotFound", "GetTask", "{'id':%lld}", (long long)id);
 	wire_refused(wire, "NotFound", "WatchTask", "{'id':%lld}", (long long)id);
+	wire_refused(wire, "NotFound", "WatchTask", "{'id':%lld,'after_sequence':0}", (long long)id);
 	wire_refused(wire, "NotFound", "CancelTask", "{'id':%lld}", (long long)id);
 	wire_refused(wire, "NotFound", "RetryTask", "{'id':%lld}", (long long)id);
 	wire_refused(wire, "NotFound", "ListTaskLogs", "{'id':%lld}", (long long)id);

@@ -466,7 +466,7 @@ int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
 		column->position = tx_int(tx, q, 3);
 		r = tx_append(tx, columns, column);
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
 }
 
 static int check_default(struct tx *tx, const struct ellu_column *column, const char *path)
