@@ -57,6 +57,7 @@ static const struct setting settings[] = {
 	SETTING(model, SETTING_TEXT),
 	SETTING(fixed_answer, SETTING_TEXT),
 	SETTING(preferred_text, SETTING_TEXT),
+	SETTING(recorded_answers, SETTING_TEXT),
 	SETTING(finish, SETTING_TEXT),
 	SETTING(fixed_until, SETTING_INTEGER),
 	SETTING(refused_text, SETTING_TEXT),
@@ -135,6 +136,7 @@ void behaviour_done(struct behaviour *behaviour)
 	free(behaviour->model);
 	free(behaviour->fixed_answer);
 	free(behaviour->preferred_text);
+	free(behaviour->recorded_answers);
 	free(behaviour->finish);
 	free(behaviour->refused_text);
 	free(behaviour->batch_failure);

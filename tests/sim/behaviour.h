@@ -55,6 +55,7 @@ struct behaviour {
 	char *model;                /* NULL: any */
 	char *fixed_answer;         /* NULL: generated text */
 	char *preferred_text;       /* what has it in front of " ~ " scores 1, behind it 0, both or none 0.5; NULL: none */
+	char *recorded_answers;     /* a file: those of recorded.h, and no others; NULL: none */
 	char *finish;               /* length, filter or refusal: how each answer ends; NULL: well */
 	int64_t fixed_until;        /* in the first so many calls; 0: always */
 	char *refused_text;         /* a call that holds it gets 429, always; NULL: none */

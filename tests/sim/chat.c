@@ -167,6 +167,7 @@ void chat_request_done(struct chat_request *request)
 	json_object_put(request->json);
 	free(request->contents);
 	free(request->tools);
+	free(request->recorded);
 	*request = (struct chat_request) { 0 };
 }
 

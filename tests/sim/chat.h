@@ -37,6 +37,7 @@ struct chat_request {
 	const char *form_tool; /* whose arguments the answer is to be, or NULL */
 	bool wants_vectors; /* of the contents, instead of an answer */
 	int64_t n_dimensions; /* 0: as many as it makes */
+	char *recorded; /* what a model once said to it, or NULL */
 };
 
 enum chat_finish {

@@ -6,6 +6,7 @@
 
 #include "daemon/backend/dialect/simulated_text.h"
 #include "tests/sim/http_conn.h"
+#include "tests/sim/recorded.h"
 
 static const struct {
 	int status;
@@ -90,12 +91,26 @@ void chat_reply_refuse(struct chat_reply *reply, const struct behaviour *behavio
 	bytes_done(&body);
 }
 
+/* Takes the answer that was recorded; false with a message when there is none. */
+static bool find_recorded(const char *path, struct chat_request *chat, struct bytes *error)
+{
+	char id[SHA256_TEXT_SIZE];
+
+	recorded_id(chat, id);
+	chat->recorded = recorded_answer(path, id);
+	if (!chat->recorded)
+		bytes_printf(error, "no answer is recorded for %s", id);
+	return chat->recorded;
+}
+
 bool chat_reply_accepts(struct chat_reply *reply, const struct behaviour *behaviour,
 			struct span body, const struct chat_wanted *wanted,
 			struct chat_request *ret_chat)
 {
 	struct bytes error = { 0 };
-	bool ok = chat_request_parse(body, wanted, ret_chat, &error);
+	bool ok = chat_request_parse(body, wanted, ret_chat, &error) &&
+		  (!behaviour->recorded_answers ||
+		   find_recorded(behaviour->recorded_answers, ret_chat, &error));
 
 	if (!ok) {
 		bytes_append(&error, "", 1);
@@ -125,7 +140,7 @@ static const char *prefer(const char *text, const struct chat_request *chat)
 	       before ? "{\"justification\":\"so\",\"score\":1}" : "{\"justification\":\"no\",\"score\":0}";
 }
 
-/* What the model says: a preference, a verdict, the fixed answer, a document, or plain text. */
+/* What the model says: what it once did, a preference, a verdict, the fixed answer, a document, or plain text. */
 static void make_text(const struct behaviour *behaviour, const struct chat_request *chat,
 		      uint64_t number, struct bytes *out, struct chat_answer *answer)
 {
@@ -138,7 +153,9 @@ static void make_text(const struct behaviour *behaviour, const struct chat_reque
 			     behaviour_bad_verdict_rate(behaviour, number), &text,
 			     &answer->input_tokens, &answer->output_tokens) < 0)
 		text = must_have(NULL);
-	if (!judge && behaviour->preferred_text) {
+	if (chat->recorded) {
+		bytes_text(out, chat->recorded);
+	} else if (!judge && behaviour->preferred_text) {
 		bytes_text(out, prefer(behaviour->preferred_text, chat));
 	} else if (!judge && fixed) {
 		bytes_text(out, behaviour->fixed_answer);
