@@ -1,8 +1,10 @@
 /*
- * The evaluators that are built in: each is listed, scores an example of its own, and refuses what lacks an
- * input before anything is asked.
+ * The evaluators that are built in: each is listed, scores an example of its own, tells a good one from a bad
+ * one, and refuses what lacks an input before anything is asked.
  */
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/harness/command.h"
@@ -11,6 +13,8 @@
 #define INVALID "org.varlink.service.InvalidParameter"
 #define N_BUILT_IN 60
 #define N_MODELS 39
+#define RECORDED SAMPLES_FOLDER "/judge.jsonl"
+#define NOT_RECORDED "no answer is recorded for "
 
 static struct daemon *server;
 static struct wire *wire;
@@ -24,7 +28,7 @@ static void begin(void)
 	sim = sim_start(NULL);
 	wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'sim','provider':'openai',"
 		  "'llm_model_name':'model','llm_base_url':'%s'}}", sim_url(sim));
-	examples = json_object_from_file(EXAMPLES);
+	examples = json_object_from_file(SAMPLES_FOLDER "/examples.json");
 	ck_assert_msg(examples != NULL, "%s", json_util_get_last_err());
 }
 
@@ -152,6 +156,98 @@ START_TEST(every_one)
 }
 END_TEST
 
+/* ---- What a model said of them ---- */
+
+/* The question that was asked last, as a model is to be shown it. */
+static json_object *unrecorded_question(const char *message)
+{
+	json_object *body = json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+	json_object *question = json_object_new_object();
+	const char *id = strstr(message, NOT_RECORDED);
+
+	ck_assert_msg(id, "%s", message);
+	json_object_object_add(question, "id", json_object_new_string_len(id + strlen(NOT_RECORDED), 64));
+	json_object_object_add(question, "messages", json_object_get(at_json(body, "messages")));
+	json_object_object_add(question, "response_format", json_object_get(at_json(body, "response_format")));
+	return question;
+}
+
+/* NAN, and the question in `unrecorded`, where no answer is recorded. */
+static double recorded_score(const char *name, const char *which, json_object *unrecorded)
+{
+	json_object *parameters = example_of(name, which);
+	json_object *task = at_json(wire_call(wire, "RunEvaluator", "%s", json_object_to_json_string(parameters)),
+				    "task");
+
+	if (!at_is(task, "status", "SUCCESS")) {
+		json_object_array_add(unrecorded, unrecorded_question(at_text(task, "error.message")));
+		return NAN;
+	}
+	return at_number(task, "result.evaluation.score");
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(at_text(*(json_object *const *)a, "id"), at_text(*(json_object *const *)b, "id"));
+}
+
+static size_t n_recorded(void)
+{
+	FILE *file = fopen(RECORDED, "re");
+	char *line = NULL;
+	size_t size = 0, n = 0;
+
+	ck_assert_ptr_nonnull(file);
+	while (getline(&line, &size, file) >= 0)
+		n += line[0] == '{';
+	free(line);
+	fclose(file);
+	return n;
+}
+
+/* Their ids are their order: it says nothing of which example is which. */
+static void write_unrecorded(json_object *unrecorded)
+{
+	FILE *file = fopen(UNRECORDED, "we");
+
+	ck_assert_ptr_nonnull(file);
+	json_object_array_sort(unrecorded, by_id);
+	for (size_t i = 0; i < json_object_array_length(unrecorded); i++)
+		fprintf(file, "%s\n", json_object_to_json_string_ext(json_object_array_get_idx(unrecorded, i),
+								     JSON_C_TO_STRING_PLAIN));
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(tells_apart)
+{
+	json_object *list, *unrecorded = json_object_new_array();
+	size_t n_models = 0;
+
+	begin();
+	sim_control(sim, "{'recorded_answers':'%s'}", RECORDED);
+	list = list_all(wire, "ListEvaluators", "%s", "");
+	for (size_t i = 0; i < N_BUILT_IN; i++) {
+		json_object *evaluator = json_object_array_get_idx(list, i);
+		const char *name = at_text(evaluator, "name");
+		double good, bad;
+
+		if (!at_has(evaluator, "prompt"))
+			continue;
+		good = recorded_score(name, "good", unrecorded);
+		bad = recorded_score(name, "bad", unrecorded);
+		n_models++;
+		ck_assert_msg(isnan(good) || isnan(bad) || good > bad, "%s: %g and %g", name, good, bad);
+	}
+	ck_assert_uint_eq(n_models, N_MODELS);
+	write_unrecorded(unrecorded);
+	ck_assert_msg(json_object_array_length(unrecorded) == 0, "answers are missing: " RECORDED
+		      " says how they are recorded, and the questions are in " UNRECORDED);
+	ck_assert_msg(n_recorded() == 2 * N_MODELS, RECORDED " answers what is not asked any more");
+	json_object_put(unrecorded);
+	end();
+}
+END_TEST
+
 START_TEST(lists)
 {
 	json_object *page, *reply;
@@ -242,5 +338,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(every_one, lists, judged_together, similarity, no_score);
+	return RUN_SUITE(every_one, tells_apart, lists, judged_together, similarity, no_score);
 }
