@@ -61,24 +61,23 @@ static void leave(struct off_loop_job *job)
 	free(job);
 }
 
-/* Those that wait, as far as there is room. A thread too few is made up for by those that there are. */
+/* Those that wait, as far as there is room. The threads that there are make up for others; without any, they fail. */
 static void start_more(struct ellu *handle)
 {
-	struct off_loop_job *job = TAILQ_FIRST(&handle->jobs), *next;
+	struct off_loop_job *job = TAILQ_FIRST(&handle->jobs);
 
-	for (; job && handle->n_running_jobs < RUNNING_MAX; job = next) {
+	while (job && handle->n_running_jobs < RUNNING_MAX) {
 		struct ellu_op *op = job->op;
 		int r = job->runs ? 0 : start_thread(job);
 
-		next = TAILQ_NEXT(job, link);
-		if (r == 0)
-			continue;
-		if (handle->n_running_jobs == 0) {
+		if (r < 0 && handle->n_running_jobs > 0)
+			return;
+		if (r < 0) {
 			op->job = NULL;
 			leave(job);
-			op_finish(op, r);
+			op_finish(op, r); // which may change the list, and close the handle
 		}
-		return;
+		job = handle->closed ? NULL : r < 0 ? TAILQ_FIRST(&handle->jobs) : TAILQ_NEXT(job, link);
 	}
 }
 
@@ -124,6 +123,7 @@ int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_reply_fn *ca
 {
 	const struct callback told = { .function = (ellu_any_fn *) callback, .userdata = userdata };
 	int r = handle_check(handle, ELLU_EVENT);
+	struct ellu_op *owned = NULL;
 	struct off_loop_job *job;
 
 	if (r < 0 || !work)
@@ -131,10 +131,9 @@ int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_reply_fn *ca
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return -ENOMEM;
-	*job = (struct off_loop_job){
-		.post.run = on_done, .handle = handle, .work = work, .userdata = userdata
-	};
-	r = op_start_away(handle, &told, ret_op, &job->op);
+	*job = (struct off_loop_job){ .post.run = on_done, .handle = handle, .work = work,
+				      .userdata = userdata };
+	r = op_start_away(handle, &told, ret_op ? &owned : NULL, &job->op);
 	if (r < 0) {
 		free(job);
 		return r;
@@ -142,8 +141,10 @@ int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_reply_fn *ca
 	job->op->job = job;
 	TAILQ_INSERT_TAIL(&handle->jobs, job, link);
 	r = handle->n_running_jobs < RUNNING_MAX ? start_thread(job) : 0;
-	if (r == 0 || handle->n_running_jobs > 0)
-		return 0;
-	op_withdraw(job->op);
+	r = handle->n_running_jobs > 0 ? 0 : r;
+	if (r < 0)
+		op_withdraw(job->op);
+	else if (ret_op)
+		*ret_op = owned;
 	return r;
 }

@@ -144,7 +144,6 @@ static struct ellu_tool_use *use_new(struct ellu *handle, int64_t task_id, const
 	return use;
 }
 
-/* The function may free the toolbox. */
 static void run(const struct ellu_toolbox *toolbox, struct ellu_tool_use *use)
 {
 	const struct entry *function = find(toolbox->functions, 0, use->call.name);

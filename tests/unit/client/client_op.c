@@ -462,6 +462,42 @@ START_TEST(off_the_loop)
 }
 END_TEST
 
+/* Without memory for a thread what waits for one fails, once there is none that would start it. */
+START_TEST(off_the_loop_without_threads)
+{
+	static int nothing;
+	struct ellu_op *ops[4], *none = NULL;
+	pthread_attr_t before, huge;
+
+	sem_init(&go_on, 0, 0);
+	start();
+	ops[1] = start_task(7, NULL); // the other side has its thread when it answers
+	ck_assert_int_eq(ellu_op_wait(ops[1], 10), 1);
+	ellu_op_free(ops[1]);
+	ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &nothing, &ops[0]), 0);
+	ck_assert_int_eq(pthread_getattr_default_np(&before), 0);
+	ck_assert_int_eq(pthread_attr_init(&huge), 0);
+	ck_assert_int_eq(pthread_attr_setstacksize(&huge, (size_t) 1 << 48), 0);
+	ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
+	for (int i = 1; i < 4; i++)
+		ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &nothing, &ops[i]), 0);
+	sem_post(&go_on);
+	ck_assert_int_eq(ellu_op_wait_all(ops, 4, 10), 1);
+	ck_assert_int_eq(ellu_op_result(ops[0], NULL, NULL), 0);
+	for (int i = 1; i < 4; i++)
+		ck_assert_int_eq(ellu_op_result(ops[i], NULL, NULL), -EAGAIN);
+	ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &nothing, &none), -EAGAIN);
+	ck_assert_ptr_null(none);
+	ck_assert_int_eq(pthread_setattr_default_np(&before), 0);
+	for (int i = 0; i < 4; i++)
+		ellu_op_free(ops[i]);
+	stop();
+	pthread_attr_destroy(&huge);
+	pthread_attr_destroy(&before);
+	sem_destroy(&go_on);
+}
+END_TEST
+
 static int close_from_inside(void *userdata)
 {
 	(void) userdata;
@@ -712,7 +748,7 @@ int main(void)
 			 what_begins_meanwhile_is_not_waited_for,
 			 drains_leave_room_for_others, cancelling, the_descriptor_shows_what_is_due,
 			 a_callback_that_comes_later, gathering, gathering_out_of_time, in_order,
-			 in_order_one_is_cancelled, in_order_and_lost, off_the_loop,
+			 in_order_one_is_cancelled, in_order_and_lost, off_the_loop, off_the_loop_without_threads,
 			 closing_while_functions_run, awaiting_from_other_threads,
 			 what_was_awaited_too_late_is_not_started,
 			 closing_ends_those_who_wait, closing_ends_functions_that_wait_for_the_loop,
