@@ -12,6 +12,7 @@
 
 #define REPLY_MAX (4u * 1024 * 1024) // a list of batches
 #define RESULT_LINE_MAX (RESPONSE_BODY_MAX + 64u * 1024) // of results, with what surrounds an answer
+#define LINE_HEAD_MAX 4096u // in which one says whose it is
 #define RESULTS_OUT_MAX 16 // at once with who takes them, and
 #define RESULTS_OUT_BYTES_MAX (4u * 1024 * 1024)
 #define LIST_PAGES_MAX 20
@@ -558,6 +559,42 @@ static void read_result(struct batch_job *job, const struct batch_line *line, st
 	take_attempt(result, &attempt);
 }
 
+/* NULL: no memory, and it is as if it had not come. */
+static struct batch_result *result_new(struct batch_job *job, const char *custom_id, size_t custom_id_size,
+				       size_t weight)
+{
+	struct batch_result *result = calloc(1, sizeof(*result));
+
+	if (!result)
+		return NULL;
+	result->batch = job->batch;
+	result->job = job;
+	result->bytes = weight;
+	memcpy(result->custom_id, custom_id, custom_id_size);
+	result->call = (struct llm_call){
+		.target = job->batch->target, .batched = true, .attempts = 1,
+		.input_tokens = -1, .output_tokens = -1, .reasoning_tokens = -1,
+		.cached_tokens = -1, .cost_nanodollars = -1,
+	};
+	arena_init(&result->call.arena);
+	return result;
+}
+
+static void hand_over(struct batch_job *job, struct batch_result *result)
+{
+	job->n_out++;
+	job->bytes_out += result->bytes;
+	job->batch->n_taken++;
+	result->message.deliver = deliver_result;
+	loop_post(job->batch->reply_to, &result->message);
+}
+
+/* Each item has one; what comes twice is no harm. */
+static bool has_all(const struct batch_job *job)
+{
+	return job->batch->n_taken > 2 * job->batch->n_items;
+}
+
 /* What is no line of this batch is passed over. */
 static void take_line(struct batch_job *job, char *text, size_t size)
 {
@@ -575,37 +612,40 @@ static void take_line(struct batch_job *job, char *text, size_t size)
 		return;
 	}
 	job->form->line(json, &line);
-	if (job->batch->n_taken > 2 * job->batch->n_items) {
-		free(copy); // each has one
-		return;
-	}
-	result = has_mark(job, line.custom_id) && strlen(line.custom_id) < BATCH_CUSTOM_ID_SIZE ?
-			 calloc(1, sizeof(*result)) : NULL;
+	result = !has_all(job) && has_mark(job, line.custom_id) && strlen(line.custom_id) < BATCH_CUSTOM_ID_SIZE ?
+			 result_new(job, line.custom_id, strlen(line.custom_id), weight) : NULL;
 	if (result) {
-		result->batch = job->batch;
-		result->job = job;
-		result->bytes = weight;
-		strcpy(result->custom_id, line.custom_id);
-		result->call = (struct llm_call){
-			.target = job->batch->target, .batched = true, .attempts = 1,
-			.input_tokens = -1, .output_tokens = -1, .reasoning_tokens = -1,
-			.cached_tokens = -1, .cost_nanodollars = -1,
-		};
-		arena_init(&result->call.arena);
 		read_result(job, &line, result);
 		result->call.replaced += (int64_t)replaced;
-		job->n_out++;
-		job->bytes_out += weight;
-		job->batch->n_taken++;
-		result->message.deliver = deliver_result;
-		loop_post(job->batch->reply_to, &result->message);
+		hand_over(job, result);
 	}
 	free(copy);
 }
 
+/* Whose a line is that is not read stands at its beginning. Asked again, it would be as long. */
+static void refuse_line(struct batch_job *job)
+{
+	size_t size = job->text.size < LINE_HEAD_MAX ? job->text.size : LINE_HEAD_MAX;
+	const char *id = memmem(job->text.data, size, job->batch->mark, BATCH_MARK_SIZE - 1);
+	const char *end = id ? memchr(id, '"', size - (size_t)(id - job->text.data)) : NULL;
+	struct attempt attempt = { .status = 200, .wait_usec = -1 };
+	struct batch_result *result;
+
+	if (!end || end - id >= BATCH_CUSTOM_ID_SIZE || has_all(job))
+		return;
+	result = result_new(job, id, (size_t)(end - id), 0);
+	if (!result)
+		return;
+	attempt_too_large(&attempt, RESULT_LINE_MAX, "a result of a batch: more than %u bytes", RESULT_LINE_MAX);
+	take_attempt(result, &attempt);
+	hand_over(job, result);
+}
+
 static void end_line(struct batch_job *job)
 {
-	if (!job->skips && !job->text.failed)
+	if (job->skips && job->text.size > 0)
+		refuse_line(job);
+	else if (!job->text.failed)
 		take_line(job, job->text.data, job->text.size);
 	job->skips = false;
 	buffer_clear(&job->text);

@@ -469,7 +469,7 @@ struct kept_batch {
 	int64_t task_id;
 	enum kept_batch_state state;
 	int64_t pass; // which scan of the cases it is of
-	const char *mark;
+	const char *mark; // and behind it what its provider is not told
 	const char *provider_id; // or NULL
 	int64_t n_items;
 	int64_t estimate_nanodollars;

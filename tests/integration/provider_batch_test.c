@@ -156,6 +156,30 @@ static void errors(int way)
 }
 EACH_WAY(errors)
 
+/* What is too long would be as long again, and is paid. */
+static void too_long(int way)
+{
+	start(way, (const char *[]) { "--batch_oversize_first=1", NULL });
+	must_be(run("", ""), "SUCCESS");
+	ck_assert_int_eq(count("response_text IS NOT NULL"), ROWS - 1);
+	ck_assert_int_eq(count("error LIKE '%TooLarge%'"), 1);
+	ck_assert_int_eq(sim_stat(sim, "batches"), 1);
+	end();
+}
+EACH_WAY(too_long)
+
+/* What refusals say of the form of requests is learnt, and is no try. */
+START_TEST(another_form)
+{
+	start(0, (const char *[]) { "--need_max_completion_tokens=true", NULL });
+	must_be(run(",'max_retries':0,'max_tokens':50", ""), "SUCCESS");
+	ck_assert_int_eq(count("response_text IS NOT NULL AND attempts = 1"), ROWS);
+	ck_assert_int_eq(sim_stat(sim, "answered"), ROWS);
+	ck_assert_int_eq(sim_stat(sim, "batches"), 2);
+	end();
+}
+END_TEST
+
 /* Those that were not asked in time are given again, and no others. */
 static void expired(int way)
 {
@@ -392,7 +416,8 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(answered_openai, answered_anthropic, errors_openai, errors_anthropic,
+	return RUN_SUITE(answered_openai, answered_anthropic, errors_openai, errors_anthropic, too_long_openai,
+			 too_long_anthropic, another_form,
 			 expired_openai, expired_anthropic, silent_openai, silent_anthropic,
 			 killed_at_give_openai, killed_at_give_anthropic, in_pieces, not_valid, full, wrong_key,
 			 cancelled, goes_on, killed_at_file, killed_at_look, killed_at_results, with_a_limit,

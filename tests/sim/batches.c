@@ -118,6 +118,45 @@ static void make_reply(struct simulator *simulator, const struct chat_wanted *wa
 	chat_request_done(&chat);
 }
 
+static void write_line(struct bytes *line, bool is_openai, const char *custom_id, const struct chat_reply *reply,
+		       bool asked)
+{
+	if (is_openai)
+		write_openai_line(line, custom_id, reply, asked);
+	else
+		write_anthropic_line(line, custom_id, reply, asked);
+}
+
+/* Of items that nobody gave: of another row, and of another end. */
+static void forge(struct batch *batch, const char *custom_id, const struct chat_reply *reply)
+{
+	static const size_t mark_size = 16;
+	char *forged = must_have(strdup(custom_id));
+	char *digits[] = { forged + mark_size + 1, forged + strlen(forged) - 1 };
+
+	for (size_t i = 0; i < sizeof(digits) / sizeof(*digits); i++) {
+		const char was = *digits[i];
+
+		*digits[i] = was == '3' ? '4' : '3';
+		write_line(&batch->output, batch->is_openai, forged, reply, true);
+		*digits[i] = was;
+	}
+	free(forged);
+}
+
+/* As long as no answer is. */
+static void lengthen(struct bytes *line)
+{
+	static const size_t longer = 9 * 1024 * 1024;
+	char *spaces = must_have(malloc(longer));
+
+	memset(spaces, ' ', longer);
+	line->size--; /* its newline */
+	bytes_append(line, spaces, longer);
+	bytes_text(line, "\n");
+	free(spaces);
+}
+
 static void take_item(struct simulator *simulator, struct batch *batch, const char *custom_id,
 		      struct json_object *params)
 {
@@ -141,10 +180,11 @@ static void take_item(struct simulator *simulator, struct batch *batch, const ch
 	batch->n_succeeded += asked && reply.status == 200;
 	batch->n_errored += asked && reply.status != 200;
 	batch->n_expired += !asked;
-	if (batch->is_openai)
-		write_openai_line(&line, custom_id, &reply, asked);
-	else
-		write_anthropic_line(&line, custom_id, &reply, asked);
+	write_line(&line, batch->is_openai, custom_id, &reply, asked);
+	if (simulator->batches.n_items <= simulator->behaviour.batch_oversize_first)
+		lengthen(&line);
+	if (simulator->behaviour.batch_strangers && asked)
+		forge(batch, custom_id, &reply);
 	/* In no order that one may rely on. */
 	reverse(batch->is_openai && reply.status != 200 ? &batch->errors : &batch->output, &line);
 	bytes_done(&line);

@@ -76,6 +76,7 @@ static const struct setting settings[] = {
 	SETTING(batch_fail_first, SETTING_INTEGER),
 	SETTING(batch_failure, SETTING_TEXT),
 	SETTING(batch_expire_first, SETTING_INTEGER),
+	SETTING(batch_oversize_first, SETTING_INTEGER),
 	SETTING(batch_truncate_first, SETTING_INTEGER),
 	SETTING(batch_refuse_looks, SETTING_INTEGER),
 	SETTING(batch_strangers, SETTING_BOOL),

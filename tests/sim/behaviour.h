@@ -75,6 +75,7 @@ struct behaviour {
 	int64_t batch_fail_first;    /* so many batches fail, */
 	char *batch_failure;         /* by that code, or one of its own */
 	int64_t batch_expire_first;  /* so many items of batches are not asked in time */
+	int64_t batch_oversize_first; /* so many results of them are longer than any answer */
 	int64_t batch_truncate_first; /* of so many downloads half comes */
 	int64_t batch_refuse_looks;  /* so many get 429 */
 	bool batch_strangers;        /* their results have lines that are no results of theirs */

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/batch_form.h"
+#include "daemon/base/clock.h"
 
+#define COUNT_MAX 1e12 // of items, or of seconds
 #define BOUNDARY "ellu-" // and the mark; no line of JSON begins with a dash
 
 int64_t batch_count(struct json_value *counts, const char *name)
@@ -10,7 +12,7 @@ int64_t batch_count(struct json_value *counts, const char *name)
 	struct json_value *count = json_member(counts, name);
 	double number = json_is(count, JSON_NUMBER) ? json_number(count) : 0;
 
-	return number > 0 && number < 1e15 ? (int64_t)number : 0;
+	return number > 0 && number < COUNT_MAX ? (int64_t)number : 0;
 }
 
 static void open(const char *mark, struct buffer *body)
@@ -75,7 +77,6 @@ static bool is_text(const char *text, const char *what)
 static void news(struct json_value *json, struct batch_news *ret_news)
 {
 	struct json_value *counts = json_member(json, "request_counts");
-	struct json_value *created = json_member(json, "created_at");
 	struct json_value *error = json_first(json_member(json_member(json, "errors"), "data"));
 
 	*ret_news = (struct batch_news){
@@ -84,7 +85,7 @@ static void news(struct json_value *json, struct batch_news *ret_news)
 		.state = state_of(json_text_member(json, "status")),
 		.n_items = batch_count(counts, "total"),
 		.n_done = batch_count(counts, "completed") + batch_count(counts, "failed"),
-		.created_usec = json_is(created, JSON_NUMBER) ? (int64_t)json_number(created) * 1000000 : 0,
+		.created_usec = batch_count(json, "created_at") * USEC_PER_SEC,
 		.results = { json_text_member(json, "output_file_id"), json_text_member(json, "error_file_id") },
 		.error = error,
 		.is_full = is_text(json_text_member(error, "code"), "token_limit_exceeded"),

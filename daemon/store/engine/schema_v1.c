@@ -617,7 +617,7 @@ static const char tasks[] =
 	" project_id INTEGER NOT NULL,"
 	" state TEXT NOT NULL CHECK (state IN ('meant', 'given', 'collected'))," // before it is given, and after
 	" pass INTEGER NOT NULL CHECK (pass >= 1),"
-	" mark TEXT NOT NULL UNIQUE," // that its items begin with
+	" mark TEXT NOT NULL UNIQUE," // that its items begin with, and what they are sealed by
 	" provider_id TEXT CHECK (provider_id IS NOT NULL OR state <> 'given'),"
 	" n_items INTEGER NOT NULL CHECK (n_items >= 1),"
 	" estimate_nanodollars INTEGER NOT NULL,"

@@ -10,12 +10,16 @@
 
 #include "daemon/backend/provider_batch.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/sha256.h"
 #include "daemon/work/experiment/experiment.h"
 
 /* What a provider takes is more than this by far; a run holds no more of it. */
 #define BATCH_ITEMS_MAX 2000
 #define BATCH_BYTES_MAX (8u * 1024 * 1024)
 #define FIRST_WAIT_USEC (USEC_PER_SEC / 20) // and twice as long each time, up to the daemon's setting
+#define SEAL_SIZE 17 // with its NUL
+#define SEAL_BYTES 6 // of an item
+#define KEPT_MARK_SIZE (BATCH_MARK_SIZE + SEAL_SIZE - 1)
 #define COLLECTS_MAX 3 // of results that are not all there
 #define RETRIES_DEFAULT 5 // as those of single calls
 
@@ -35,6 +39,7 @@ struct given {
 	int64_t id; // of the store's
 	enum kept_batch_state state;
 	char mark[BATCH_MARK_SIZE];
+	char seal[SEAL_SIZE]; // what its provider doesn't know, by which items are told from others
 	char provider_id[BATCH_ID_SIZE];
 	int64_t n_items, estimate;
 	struct case_cursor from;
@@ -63,7 +68,8 @@ struct batching {
 	/* What is put together; kept until it is known to be given. */
 	struct batch_body body;
 	size_t weight; // of it, as it is counted
-	char mark[BATCH_MARK_SIZE];
+	char mark[BATCH_MARK_SIZE], seal[SEAL_SIZE];
+	char kept_mark[KEPT_MARK_SIZE]; // one behind the other
 	struct case_cursor to;
 	int64_t estimate;
 	bool is_whole; // its batch is kept, the last of the list
@@ -174,6 +180,7 @@ static struct given *add(struct batching *batching, const struct kept_batch *kep
 		.created_usec = kept->created_usec,
 	};
 	snprintf(given->mark, sizeof(given->mark), "%s", kept->mark);
+	snprintf(given->seal, sizeof(given->seal), "%s", kept->mark + strlen(given->mark));
 	if (kept->provider_id)
 		snprintf(given->provider_id, sizeof(given->provider_id), "%s", kept->provider_id);
 	batching->given_in_pass = true;
@@ -502,22 +509,32 @@ static void on_asked(struct provider_batch *asked)
 
 /* ---- Results ---- */
 
-/* `MARK-ROW-NUMBER-EPOCH`, as name_item() writes it. */
-static bool read_item(const char *custom_id, struct run_case *ret_case)
-{
-	int end = 0;
-
-	*ret_case = (struct run_case){ 0 };
-	return sscanf(custom_id + BATCH_MARK_SIZE - 1, "-%" SCNd64 "-%" SCNd64 "-%" SCNd64 "%n", &ret_case->row_id,
-		      &ret_case->row_number, &ret_case->epoch, &end) == 3 &&
-	       custom_id[BATCH_MARK_SIZE - 1 + end] == '\0' && ret_case->row_id > 0 && ret_case->epoch > 0;
-}
-
-static void name_item(const struct batching *batching, const struct open_case *open_case,
+/* `MARK-ROW-NUMBER-EPOCH-SEAL`: what comes back says which case it is of, and may say it of none but those
+ * that were given. */
+static void name_item(const char *mark, const char *seal, const struct run_case *item,
 		      char ret_id[static BATCH_CUSTOM_ID_SIZE])
 {
-	snprintf(ret_id, BATCH_CUSTOM_ID_SIZE, "%s-%" PRId64 "-%" PRId64 "-%" PRId64, batching->mark,
-		 open_case->row_id, open_case->row_number, open_case->epoch);
+	char place[BATCH_CUSTOM_ID_SIZE - BATCH_MARK_SIZE - 2 * SEAL_BYTES - 1], sealed[2 * SEAL_BYTES + 1];
+	uint8_t digest[SHA256_SIZE];
+
+	snprintf(place, sizeof(place), "%" PRId64 "-%" PRId64 "-%" PRId64, item->row_id, item->row_number,
+		 item->epoch);
+	sha256_hmac(seal, strlen(seal), place, strlen(place), digest);
+	for (size_t i = 0; i < SEAL_BYTES; i++)
+		snprintf(sealed + 2 * i, 3, "%02x", digest[i]);
+	snprintf(ret_id, BATCH_CUSTOM_ID_SIZE, "%s-%s-%s", mark, place, sealed);
+}
+
+static bool read_item(const struct given *given, const char *custom_id, struct run_case *ret_case)
+{
+	char name[BATCH_CUSTOM_ID_SIZE];
+
+	*ret_case = (struct run_case){ 0 };
+	if (sscanf(custom_id + BATCH_MARK_SIZE - 1, "-%" SCNd64 "-%" SCNd64 "-%" SCNd64, &ret_case->row_id,
+		   &ret_case->row_number, &ret_case->epoch) != 3)
+		return false;
+	name_item(given->mark, given->seal, ret_case, name);
+	return strcmp(name, custom_id) == 0;
 }
 
 /* It was refused for the form that the pass's requests have, and the next one's have another. */
@@ -534,6 +551,7 @@ static bool has_other_form(struct batching *batching, const struct batch_result 
 	if (result->call.outcome == LLM_ANSWERED || !batch_form_change(&asked, result->hint, &form))
 		return false;
 	batching->form = form;
+	batching->excused = true; // as a single call would have asked again at once
 	return true;
 }
 
@@ -544,7 +562,7 @@ static void take_result(struct batch_result *result)
 	struct run_case item;
 
 	batching->n_unrecorded++;
-	if (run->phase != RUN_RUNNING || !read_item(result->custom_id, &item)) {
+	if (run->phase != RUN_RUNNING || !read_item(batching->now, result->custom_id, &item)) {
 		batching_recorded(batching, result);
 	} else if (result->again || has_other_form(batching, result)) {
 		snprintf(batching->last_words, sizeof(batching->last_words), "%.299s", result->call.fault.message);
@@ -583,11 +601,12 @@ bool batching_has_room(const struct batching *batching)
 
 static bool make_mark(struct batching *batching)
 {
-	uint64_t number;
+	uint64_t numbers[2];
 
-	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+	if (getrandom(numbers, sizeof(numbers), 0) != sizeof(numbers))
 		return false;
-	snprintf(batching->mark, sizeof(batching->mark), "%016" PRIx64, number);
+	snprintf(batching->mark, sizeof(batching->mark), "%016" PRIx64, numbers[0]);
+	snprintf(batching->seal, sizeof(batching->seal), "%016" PRIx64, numbers[1]);
 	return true;
 }
 
@@ -627,7 +646,9 @@ void batching_add(struct batching *batching, struct open_case *open_case)
 		batching->used_form = batching->form;
 		set_outstanding(batching, true); // what its items may cost is held against limits
 	}
-	name_item(batching, open_case, custom_id);
+	name_item(batching->mark, batching->seal,
+		  &(struct run_case){ .row_id = open_case->row_id, .row_number = open_case->row_number,
+				      .epoch = open_case->epoch }, custom_id);
 	asking->call.target = batching->target;
 	asking->call.batched = true;
 	batch_body_add(&batching->body, &asking->call, &batching->used_form, custom_id);
@@ -666,11 +687,12 @@ static void keep(struct batching *batching)
 		run_fail_oom(base_of(batching));
 		return;
 	}
+	snprintf(batching->kept_mark, sizeof(batching->kept_mark), "%s%s", batching->mark, batching->seal);
 	run_expect(base_of(batching), &batching->keep.request, on_kept);
 	batching->keep.batch = (struct kept_batch){
 		.task_id = base_of(batching)->task.task_id,
 		.pass = batching->pass,
-		.mark = batching->mark,
+		.mark = batching->kept_mark,
 		.n_items = (int64_t)batching->body.n,
 		.estimate_nanodollars = batching->estimate,
 		.from = batching->at,
