@@ -96,6 +96,8 @@ static bool set_request(struct exchange *exchange)
 			       !SET(CURLOPT_POSTFIELDS, exchange->body->data ? exchange->body->data : "") ||
 			       !SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body->size)))
 		return false;
+	if (exchange->deletes && !SET(CURLOPT_CUSTOMREQUEST, "DELETE"))
+		return false;
 	return SET(CURLOPT_HTTPHEADER, exchange->headers) && set_time(exchange);
 }
 

@@ -30,7 +30,8 @@ struct exchange {
 	const char *text_url; // or the next
 	CURLU *url;
 	struct curl_slist *headers;
-	const struct buffer *body; // of a POST; NULL: a GET
+	const struct buffer *body; // of a POST; NULL: a GET,
+	bool deletes; // or a DELETE
 	int64_t timeout_usec; // of all of it; with `take`, between two bytes
 	size_t reply_max;
 	enum exchange_take (*take)(struct exchange *exchange, const char *data, size_t size); // of a 200's body

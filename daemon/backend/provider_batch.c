@@ -39,8 +39,10 @@ struct batch_job {
 	bool unseen; // one of those that may be it has no results yet
 	bool seen; // of the one whose results begin to come
 
-	char results[2][BATCH_ID_SIZE];
+	char results[3][BATCH_ID_SIZE]; // or all that is to be deleted
 	size_t n_results, at_result; // the next of them
+	bool clears; // deletes them
+	enum batch_outcome then; // what comes of it all the same
 	bool skips; // the rest of a line that is too long
 	uint64_t n_bytes; // that came
 	size_t n_out, bytes_out;
@@ -155,9 +157,28 @@ static bool may_have_arrived(const struct batch_job *job)
 	       (exchange->status == 0 || exchange->status >= 500 || exchange->status < 300);
 }
 
+/* And so cannot be stopped. */
+static bool has_just_ended(const struct batch_job *job)
+{
+	return job->batch->step == BATCH_STOP && job->exchange.body &&
+	       (job->exchange.status == 400 || job->exchange.status == 409);
+}
+
 static void fail_exchange(struct batch_job *job, const char *words)
 {
 	fail(job, may_have_arrived(job) ? BATCH_UNDECIDED : BATCH_LATER, words);
+}
+
+static void clear_next(struct batch_job *job);
+
+/* Nothing names the file any more. */
+static void clear_file(struct batch_job *job, enum batch_outcome then)
+{
+	memcpy(job->results[0], job->batch->file, BATCH_ID_SIZE);
+	job->batch->file[0] = '\0';
+	job->n_results = 1;
+	job->then = then;
+	clear_next(job);
 }
 
 static void take_refusal(struct batch_job *job)
@@ -176,8 +197,10 @@ static void take_refusal(struct batch_job *job)
 	batch->fault.status = attempt.status;
 	if (may_have_arrived(job))
 		answer(job, BATCH_UNDECIDED);
-	else if (attempt.class == ATTEMPT_RETRY || attempt.class == ATTEMPT_WAIT)
+	else if (attempt.class == ATTEMPT_RETRY || attempt.class == ATTEMPT_WAIT || has_just_ended(job))
 		answer(job, BATCH_LATER);
+	else if (batch->step == BATCH_GIVE && batch->file[0])
+		clear_file(job, BATCH_REFUSED);
 	else
 		answer(job, attempt.status == 404 && batch->step != BATCH_GIVE && batch->step != BATCH_FIND ?
 				    BATCH_NOT_FOUND : BATCH_REFUSED);
@@ -189,7 +212,9 @@ static void on_asked(struct exchange *exchange)
 {
 	struct batch_job *job = (struct batch_job *)((char *)exchange - offsetof(struct batch_job, exchange));
 
-	if (exchange->status >= 300)
+	if (job->clears)
+		job->asked(job);
+	else if (exchange->status >= 300)
 		take_refusal(job);
 	else if (exchange->trouble)
 		fail_exchange(job, exchange->trouble);
@@ -229,6 +254,7 @@ struct request {
 	const char *id, *end; // below it; or NULL
 	const char *query, *after; // of a list
 	const struct buffer *body;
+	bool deletes;
 	const char *content_type; // NULL: the target's
 	enum exchange_take (*take)(struct exchange *exchange, const char *data, size_t size);
 };
@@ -251,6 +277,7 @@ static void ask(struct batch_job *job, const struct request *request, void (*ask
 		.target = target,
 		.url = job->url,
 		.body = request->body,
+		.deletes = request->deletes,
 		.timeout_usec = request->take ? target->stall_usec : target->timeout_usec,
 		.reply_max = REPLY_MAX,
 		.take = request->take,
@@ -320,33 +347,36 @@ static void give(struct batch_job *job, const struct buffer *body)
 	ask(job, &(struct request){ .kind = URL_BATCH, .body = body }, on_given);
 }
 
-/* A file that no batch names costs nothing: up to here nothing was given. */
-static void on_file(struct batch_job *job)
+static void give_file(struct batch_job *job)
 {
-	struct json_value *json = read_reply(job);
-	char id[BATCH_ID_SIZE];
-
-	if (!json)
-		return;
-	if (!take_id(json_text_member(json, "id"), id)) {
-		fail(job, BATCH_LATER, "its file has no id");
-		return;
-	}
 	buffer_clear(&job->text);
-	job->form->create(job->batch->mark, id, &job->text);
+	job->form->create(job->batch->mark, job->batch->file, &job->text);
 	if (job->text.failed)
 		fail(job, BATCH_LATER, "out of memory");
 	else
 		give(job, &job->text);
 }
 
+/* A file that no batch names costs nothing: up to here nothing was given. */
+static void on_file(struct batch_job *job)
+{
+	struct json_value *json = read_reply(job);
+
+	if (json && take_id(json_text_member(json, "id"), job->batch->file))
+		give_file(job);
+	else if (json)
+		fail(job, BATCH_LATER, "its file has no id");
+}
+
 static void begin_give(struct batch_job *job)
 {
-	if (job->form->create)
+	if (!job->form->create)
+		give(job, &job->batch->body->text);
+	else if (job->batch->file[0])
+		give_file(job);
+	else
 		ask(job, &(struct request){ .kind = URL_BATCH_FILE, .body = &job->batch->body->text,
 					    .content_type = job->form->content_type }, on_file);
-	else
-		give(job, &job->batch->body->text);
 }
 
 /* ---- Finding ---- */
@@ -715,6 +745,69 @@ static void on_collected(struct batch_job *job)
 	collect_next(job);
 }
 
+/* ---- Clearing ---- */
+
+/* What cannot be deleted goes when its provider has it go. */
+static void clear_next(struct batch_job *job)
+{
+	bool is_there = !job->clears || job->exchange.status > 0;
+
+	job->clears = true;
+	if (!is_there || job->at_result == job->n_results)
+		answer(job, job->then);
+	else
+		ask(job, &(struct request){ .kind = job->form->create ? URL_BATCH_FILE : URL_BATCH,
+					    .id = job->results[job->at_result++], .deletes = true }, clear_next);
+}
+
+static void clear(struct batch_job *job, const struct batch_news *news)
+{
+	const char *const files[] = { news->file, news->results[0], news->results[1] };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		job->n_results += take_id(files[i], job->results[job->n_results]);
+	job->then = BATCH_DONE;
+	clear_next(job);
+}
+
+static void on_cleared(struct batch_job *job)
+{
+	struct batch_news news;
+
+	if (read_news(job, &news))
+		clear(job, &news);
+}
+
+/* ---- Stopping ---- */
+
+static void on_stopped(struct batch_job *job)
+{
+	struct batch_news news;
+
+	if (!read_news(job, &news))
+		return;
+	if (news.state == BATCH_UNDER_WAY)
+		fail(job, BATCH_LATER, "the batch has not ended yet");
+	else
+		clear(job, &news);
+}
+
+static void on_to_stop(struct batch_job *job)
+{
+	static const struct buffer nothing;
+	struct batch_news news;
+
+	if (!read_news(job, &news))
+		return;
+	if (news.state != BATCH_UNDER_WAY)
+		clear(job, &news);
+	else if (news.is_stopping)
+		fail(job, BATCH_LATER, "the batch has not ended yet");
+	else
+		ask(job, &(struct request){ .kind = URL_BATCH, .id = job->batch->id, .end = "cancel",
+					    .body = &nothing }, on_stopped);
+}
+
 /* ---- Beginning ---- */
 
 static void look(struct batch_job *job, void (*asked)(struct batch_job *job))
@@ -722,15 +815,8 @@ static void look(struct batch_job *job, void (*asked)(struct batch_job *job))
 	ask(job, &(struct request){ .kind = URL_BATCH, .id = job->batch->id }, asked);
 }
 
-static void on_stopped(struct batch_job *job)
-{
-	answer(job, BATCH_DONE);
-}
-
 static void begin(struct batch_job *job)
 {
-	static const struct buffer nothing;
-
 	switch (job->batch->step) {
 	case BATCH_GIVE:
 		begin_give(job);
@@ -745,8 +831,10 @@ static void begin(struct batch_job *job)
 		look(job, on_collected);
 		break;
 	case BATCH_STOP:
-		ask(job, &(struct request){ .kind = URL_BATCH, .id = job->batch->id, .end = "cancel",
-					    .body = &nothing }, on_stopped);
+		look(job, on_to_stop);
+		break;
+	case BATCH_CLEAR:
+		look(job, on_cleared);
 		break;
 	}
 }

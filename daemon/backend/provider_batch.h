@@ -1,6 +1,6 @@
 /*
  * What a provider is asked about a batch of calls, one thing at a time: to take one, whether it has one, how far
- * it is, what came of it, to stop it. A batch is known by a mark of its maker's, 16 characters, with
+ * it is, what came of it, to stop it, to forget it. A batch is known by a mark of its maker's, 16 characters, with
  * which the custom ids of its items begin; so one that was given may be found again, whatever became of the
  * answer that said so.
  *
@@ -47,7 +47,8 @@ enum batch_step {
 	BATCH_FIND,
 	BATCH_LOOK,
 	BATCH_COLLECT,
-	BATCH_STOP,
+	BATCH_STOP, // BATCH_LATER where it has not ended by then; or else it is cleared
+	BATCH_CLEAR, // what the provider keeps of one that has ended is deleted, as far as it can be
 };
 
 enum batch_outcome {
@@ -85,6 +86,7 @@ struct provider_batch {
 	struct llm_target *target;
 	char mark[BATCH_MARK_SIZE];
 	char id[BATCH_ID_SIZE]; // but where it is to be found
+	char file[BATCH_ID_SIZE]; // BATCH_GIVE: that its items are in, once there is one
 	const struct batch_body *body; // BATCH_GIVE
 	int64_t n_items; // BATCH_FIND, and so the next
 	int64_t since_usec; // about when it was given at the earliest

@@ -498,10 +498,12 @@ void store_batch_note(struct store *store, struct batch_note *op);
 
 #define KEPT_BATCHES_MAX 64 // of a task, that are not collected
 
-/* Those of a task in the order given; or, of task 0, of tasks that are over, which nobody collects. */
+/* Those of a task in the order given; or, of task 0, of tasks that are over, which nobody collects, and no
+ * more than KEPT_BATCHES_MAX of them, behind the given one. */
 struct batches_load {
 	struct store_request request;
 	int64_t task_id;
+	int64_t after_id;
 	const struct kept_batch *ret_batches;
 	size_t ret_n_batches;
 };

@@ -98,6 +98,12 @@ static void must_be_whole(void)
 	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM provider_batches"), 0);
 }
 
+/* Neither what was asked nor what was answered stays with the provider. */
+static void must_be_gone(void)
+{
+	ck_assert_int_eq(sim_stat(sim, "batch_kept"), 0);
+}
+
 static void await_hold(int64_t id, const char *hold)
 {
 	double deadline = now_seconds() + WAIT_SECONDS;
@@ -125,6 +131,7 @@ static void answered(int way)
 	must_be(task, "SUCCESS");
 	await_no_batches();
 	must_be_whole();
+	must_be_gone();
 	ck_assert_int_eq(sim_stat(sim, "batches"), 1);
 	ck_assert_int_eq(at_int(results_of(), "results.ratings"), ROWS);
 	ck_assert(at_bool(results_of(), "batch"));
@@ -152,6 +159,7 @@ static void errors(int way)
 	ck_assert_int_eq(count("error LIKE '%2 batches did not answer it; the last word was%'"), 1);
 	ck_assert_int_eq(sim_stat(sim, "batches"), 2);
 	ck_assert_int_eq(sim_stat(sim, "calls"), ROWS + 1);
+	must_be_gone();
 	end();
 }
 EACH_WAY(errors)
@@ -187,6 +195,7 @@ static void expired(int way)
 	must_be(run("", JUDGED), "SUCCESS");
 	await_no_batches();
 	must_be_whole();
+	must_be_gone();
 	ck_assert_int_eq(sim_stat(sim, "batches"), 2);
 	end();
 }
@@ -211,6 +220,7 @@ static void silent(int way)
 	must_be(run("", ""), "SUCCESS");
 	await_no_batches();
 	must_be_whole();
+	must_be_gone();
 	ck_assert_int_eq(sim_stat(sim, "batches"), 1);
 	end();
 }
@@ -225,6 +235,8 @@ START_TEST(not_valid)
 	must_be(task, "FAILURE");
 	ck_assert_str_eq(at_text(task, "error.code"), "BackendRejected");
 	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "The batch is not valid."));
+	await_no_batches();
+	must_be_gone();
 	end();
 }
 END_TEST
@@ -236,7 +248,45 @@ START_TEST(full)
 	must_be(run(",'max_retries':0", ""), "SUCCESS");
 	await_no_batches();
 	must_be_whole();
+	must_be_gone();
 	ck_assert_int_eq(sim_stat(sim, "batches"), 3);
+	end();
+}
+END_TEST
+
+/* What is not deleted does no harm. */
+static void kept(int way)
+{
+	start(way, (const char *[]) { "--batch_refuse_deletes=true", NULL });
+	must_be(run("", ""), "SUCCESS");
+	await_no_batches();
+	must_be_whole();
+	ck_assert_int_gt(sim_stat(sim, "batch_kept"), 0);
+	end();
+}
+EACH_WAY(kept)
+
+/* The file is there; only the batch is asked for again. */
+START_TEST(refused_for_now)
+{
+	start(0, (const char *[]) { "--batch_refuse_gives=3", NULL });
+	must_be(run(",'max_retries':0", ""), "SUCCESS");
+	await_no_batches();
+	must_be_whole();
+	must_be_gone();
+	ck_assert_int_eq(sim_stat(sim, "batch_files"), 1);
+	ck_assert_int_eq(sim_stat(sim, "batches"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(refused_for_good)
+{
+	start(0, (const char *[]) { "--batch_refuse_finally=true", NULL });
+	must_be(run("", ""), "FAILURE");
+	await_no_batches();
+	must_be_gone();
+	ck_assert_int_eq(sim_stat(sim, "batch_files"), 1);
 	end();
 }
 END_TEST
@@ -269,6 +319,7 @@ START_TEST(cancelled)
 	wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
 	sim_await(sim, "batches_cancelled", 2);
 	await_no_batches();
+	must_be_gone();
 	end();
 }
 END_TEST
@@ -419,7 +470,8 @@ int main(void)
 	return RUN_SUITE(answered_openai, answered_anthropic, errors_openai, errors_anthropic, too_long_openai,
 			 too_long_anthropic, another_form,
 			 expired_openai, expired_anthropic, silent_openai, silent_anthropic,
-			 killed_at_give_openai, killed_at_give_anthropic, in_pieces, not_valid, full, wrong_key,
+			 killed_at_give_openai, killed_at_give_anthropic, in_pieces, not_valid, full, kept_openai,
+			 kept_anthropic, refused_for_now, refused_for_good, wrong_key,
 			 cancelled, goes_on, killed_at_file, killed_at_look, killed_at_results, with_a_limit,
 			 refusals, command);
 }

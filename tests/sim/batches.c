@@ -21,8 +21,8 @@ struct file {
 
 struct batch {
 	struct batch *next; /* made before */
-	int64_t number;
-	bool is_openai;
+	int64_t number, file_number;
+	bool is_openai, deleted;
 	char *mark; /* of its metadata, or NULL */
 	bool failed, cancelled, expired;
 	int64_t n_items, n_succeeded, n_errored, n_expired;
@@ -279,9 +279,9 @@ static void write_openai_batch(const struct simulator *simulator, const struct b
 	const char *code = simulator->behaviour.batch_failure;
 
 	bytes_printf(out, "{\"id\":\"batch_%" PRId64 "\",\"object\":\"batch\",\"endpoint\":\"/v1/chat/completions\","
-		     "\"completion_window\":\"24h\",\"input_file_id\":\"file-1\",\"created_at\":%lld,\"status\":\"%s\","
+		     "\"completion_window\":\"24h\",\"input_file_id\":\"file-%" PRId64 "\",\"created_at\":%lld,\"status\":\"%s\","
 		     "\"request_counts\":{\"total\":%" PRId64 ",\"completed\":%" PRId64 ",\"failed\":%" PRId64 "}",
-		     batch->number, (long long) batch->created, status_of(simulator, batch), batch->n_items,
+		     batch->number, batch->file_number, (long long) batch->created, status_of(simulator, batch), batch->n_items,
 		     ended ? batch->n_succeeded : 0, ended ? batch->n_errored : 0);
 	if (batch->failed)
 		bytes_printf(out, ",\"errors\":{\"object\":\"list\",\"data\":[{\"code\":\"%s\",\"message\":"
@@ -339,7 +339,7 @@ static void respond_list(struct simulator *simulator, struct http_conn *conn, bo
 
 	bytes_text(&body, "{\"object\":\"list\",\"data\":[");
 	for (const struct batch *batch = simulator->batches.all; batch; batch = batch->next) {
-		if (batch->is_openai != is_openai)
+		if (batch->is_openai != is_openai || batch->deleted)
 			continue;
 		bytes_text(&body, separator);
 		write_batch(simulator, batch, &body);
@@ -389,6 +389,7 @@ static void give_openai(struct simulator *simulator, struct batch *batch, struct
 	batch->mark = mark ? must_have(strdup(mark)) : NULL;
 	while (file && id && file->number != strtoll(id + 5, NULL, 10))
 		file = file->next;
+	batch->file_number = file ? file->number : 0;
 	if (file)
 		take_lines(simulator, batch, (struct span) { file->text.data, file->text.size });
 }
@@ -403,6 +404,13 @@ static void take_batch(struct simulator *simulator, struct http_conn *conn, cons
 	if (is_openai ? !chat_text_member(json, "input_file_id") : !json_object_is_type(requests, json_type_array)) {
 		json_object_put(json);
 		refuse(conn, is_openai, 400, "no such batch can be made", "");
+		return;
+	}
+	if (simulator->behaviour.batch_refuse_finally ||
+	    simulator->batches.n_refused < simulator->behaviour.batch_refuse_gives) {
+		json_object_put(json);
+		simulator->batches.n_refused++;
+		refuse(conn, is_openai, simulator->behaviour.batch_refuse_finally ? 400 : 429, "no batch is taken", "");
 		return;
 	}
 	batch = batch_new(simulator, is_openai);
@@ -438,9 +446,71 @@ static struct batch *find(struct simulator *simulator, bool is_openai, int64_t n
 {
 	struct batch *batch = simulator->batches.all;
 
-	while (batch && (batch->number != number || batch->is_openai != is_openai))
+	while (batch && (batch->number != number || batch->is_openai != is_openai || batch->deleted))
 		batch = batch->next;
 	return batch;
+}
+
+static void respond_deleted(struct http_conn *conn)
+{
+	struct bytes body = { 0 };
+
+	bytes_text(&body, "{\"id\":\"gone\",\"object\":\"file\",\"deleted\":true,\"type\":\"message_batch_deleted\"}");
+	respond(conn, 200, "", &body);
+}
+
+static bool forget_input(struct simulator *simulator, int64_t number)
+{
+	struct file **at = &simulator->batches.files, *file;
+
+	while (*at && (*at)->number != number)
+		at = &(*at)->next;
+	file = *at;
+	if (!file)
+		return false;
+	*at = file->next;
+	bytes_done(&file->text);
+	free(file);
+	return true;
+}
+
+static bool forget_results(struct simulator *simulator, const char *path)
+{
+	int64_t number = 0;
+	char which[4] = "";
+	struct batch *batch;
+	struct bytes *lines;
+
+	(void) sscanf(path, "/file-%3[a-z]-%" SCNd64, which, &number);
+	batch = find(simulator, true, number);
+	lines = batch ? strcmp(which, "err") == 0 ? &batch->errors : &batch->output : NULL;
+	if (!lines || lines->size == 0)
+		return false;
+	bytes_done(lines);
+	return true;
+}
+
+static void forget_file(struct simulator *simulator, struct http_conn *conn, const char *path)
+{
+	int64_t number = 0;
+
+	if (simulator->behaviour.batch_refuse_deletes)
+		refuse(conn, true, 500, "nothing is deleted", "");
+	else if (sscanf(path, "/file-%" SCNd64, &number) == 1 ? forget_input(simulator, number) :
+								 forget_results(simulator, path))
+		respond_deleted(conn);
+	else
+		refuse(conn, true, 404, "no such file", "");
+}
+
+static void forget_batch(struct simulator *simulator, struct http_conn *conn, struct batch *batch)
+{
+	if (simulator->behaviour.batch_refuse_deletes || batch->is_openai || !has_ended(simulator, batch)) {
+		refuse(conn, batch->is_openai, 400, "it is not deleted", "");
+		return;
+	}
+	batch->deleted = true;
+	respond_deleted(conn);
 }
 
 static void look(struct simulator *simulator, struct http_conn *conn, const struct batch *batch)
@@ -454,7 +524,8 @@ static void look(struct simulator *simulator, struct http_conn *conn, const stru
 }
 
 /* `/ID` and what may stand behind it. */
-static void about_batch(struct simulator *simulator, struct http_conn *conn, const char *path, bool is_openai)
+static void about_batch(struct simulator *simulator, struct http_conn *conn, const char *path, bool is_openai,
+			bool deletes)
 {
 	int64_t number = 0;
 	char what[16] = "";
@@ -464,6 +535,8 @@ static void about_batch(struct simulator *simulator, struct http_conn *conn, con
 	batch = find(simulator, is_openai, number);
 	if (!batch) {
 		refuse(conn, is_openai, 404, "no such batch", "");
+	} else if (deletes) {
+		forget_batch(simulator, conn, batch);
 	} else if (!what[0]) {
 		look(simulator, conn, batch);
 	} else if (strcmp(what, "cancel") == 0) {
@@ -503,7 +576,7 @@ bool batches_request(struct simulator *simulator, struct http_conn *conn, const 
 {
 	char path[200];
 	const char *file, *openai, *anthropic, *rest;
-	bool is_openai, posts = span_is(request->method, "POST");
+	bool is_openai, posts = span_is(request->method, "POST"), deletes = span_is(request->method, "DELETE");
 
 	snprintf(path, sizeof(path), "%.*s", (int) request->path.size, request->path.data);
 	file = behind(path, "/v1/files");
@@ -519,10 +592,12 @@ bool batches_request(struct simulator *simulator, struct http_conn *conn, const 
 		refuse(conn, false, 400, "anthropic-version: header is required", "");
 	else if (file && posts)
 		take_file(simulator, conn, request);
+	else if (file && deletes)
+		forget_file(simulator, conn, file);
 	else if (file)
 		read_file(simulator, conn, file);
 	else if (*rest)
-		about_batch(simulator, conn, rest, is_openai);
+		about_batch(simulator, conn, rest, is_openai, deletes);
 	else if (posts)
 		take_batch(simulator, conn, request, is_openai);
 	else
@@ -530,14 +605,27 @@ bool batches_request(struct simulator *simulator, struct http_conn *conn, const 
 	return true;
 }
 
+/* Of what was given and what came of it. */
+static int64_t count_kept(const struct batches *batches)
+{
+	int64_t n = 0;
+
+	for (const struct file *file = batches->files; file; file = file->next)
+		n++;
+	for (const struct batch *batch = batches->all; batch; batch = batch->next)
+		n += batch->is_openai ? (batch->output.size > 0) + (batch->errors.size > 0) : !batch->deleted;
+	return n;
+}
+
 void batches_print(const struct simulator *simulator, struct bytes *out)
 {
 	const struct batches *batches = &simulator->batches;
 
 	bytes_printf(out, "\"batches\": %" PRId64 ", \"batch_files\": %" PRId64 ", \"batch_looks\": %" PRId64
-		     ", \"batch_downloads\": %" PRId64 ", \"batches_cancelled\": %" PRId64 ", \"batch_stalls\": %" PRId64 ", ",
+		     ", \"batch_downloads\": %" PRId64 ", \"batches_cancelled\": %" PRId64 ", \"batch_stalls\": %" PRId64
+		     ", \"batch_kept\": %" PRId64 ", ",
 		     batches->n, batches->n_files, batches->n_looks, batches->n_downloads, batches->n_cancelled,
-		     batches->n_stalls);
+		     batches->n_stalls, count_kept(batches));
 }
 
 void batches_done(struct simulator *simulator)

@@ -78,6 +78,9 @@ struct behaviour {
 	int64_t batch_oversize_first; /* so many results of them are longer than any answer */
 	int64_t batch_truncate_first; /* of so many downloads half comes */
 	int64_t batch_refuse_looks;  /* so many get 429 */
+	bool batch_refuse_deletes;   /* what is kept of them stays */
+	int64_t batch_refuse_gives;  /* so many get 429 when their file is there, */
+	bool batch_refuse_finally;   /* or all get 400 */
 	bool batch_strangers;        /* their results have lines that are no results of theirs */
 	bool batch_silent;           /* they are taken, and the connection is closed instead of an answer */
 	char *batch_stall;           /* file, give, look or results: what is never answered, or half; NULL: none */

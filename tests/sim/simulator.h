@@ -22,7 +22,7 @@ struct file;
 struct batches {
 	struct batch *all; /* the latest first */
 	struct file *files;
-	int64_t n, n_files, n_items, n_looks, n_downloads, n_cancelled, n_stalls;
+	int64_t n, n_files, n_items, n_looks, n_downloads, n_cancelled, n_stalls, n_refused;
 };
 
 struct simulator {

@@ -39,11 +39,12 @@ static void news(struct json_value *json, struct batch_news *ret_news)
 	static const char *const done[] = { "succeeded", "errored", "canceled", "expired" };
 	struct json_value *counts = json_member(json, "request_counts");
 	const char *created = json_text_member(json, "created_at");
+	const char *status = json_text_member(json, "processing_status");
 
 	*ret_news = (struct batch_news){
 		.id = json_text_member(json, "id"),
-		.state = is_text(json_text_member(json, "processing_status"), "ended") ? BATCH_ENDED :
-											  BATCH_UNDER_WAY,
+		.state = is_text(status, "ended") ? BATCH_ENDED : BATCH_UNDER_WAY,
+		.is_stopping = is_text(status, "canceling"),
 	};
 	for (size_t i = 0; i < sizeof(done) / sizeof(*done); i++)
 		ret_news->n_done += batch_count(counts, done[i]);

@@ -27,6 +27,8 @@ struct batch_news {
 	int64_t n_items;
 	int64_t n_done; // that have a result
 	int64_t created_usec; // 0: it does not say
+	bool is_stopping; // under way, and cancelled
+	const char *file; // that its items are in
 	const char *results[2]; // where they are
 	struct json_value *error; // why it failed, as the dialect reads refusals
 	bool is_full; // and that was for want of room: it may be given again
@@ -53,7 +55,7 @@ struct batch_form {
 	void (*open_item)(const char *custom_id, bool is_first, struct buffer *body);
 	void (*close_item)(struct buffer *body);
 	void (*close)(const char *mark, struct buffer *body);
-	/* The batch of a file; NULL: there is none. */
+	/* The batch of a file, which is deleted with those of results; NULL: there is none, and the batch is. */
 	void (*create)(const char *mark, const char *file_id, struct buffer *body);
 
 	/* Read an object, which they borrow. */

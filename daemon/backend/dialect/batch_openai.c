@@ -56,24 +56,24 @@ static void create(const char *mark, const char *file_id, struct buffer *body)
 	buffer_text(body, "}}");
 }
 
-static enum batch_state state_of(const char *status)
-{
-	static const char *const ended[] = { "completed", "expired", "cancelled" };
-
-	if (status && strcmp(status, "failed") == 0)
-		return BATCH_FAILED;
-	for (size_t i = 0; status && i < sizeof(ended) / sizeof(*ended); i++)
-		if (strcmp(status, ended[i]) == 0)
-			return BATCH_ENDED;
-	return BATCH_UNDER_WAY;
-}
-
 static bool is_text(const char *text, const char *what)
 {
 	return text && strcmp(text, what) == 0;
 }
 
-/* `{id, status, output_file_id, error_file_id, request_counts, errors: {data: [{code, message}]}}` */
+static enum batch_state state_of(const char *status)
+{
+	static const char *const ended[] = { "completed", "expired", "cancelled" };
+
+	if (is_text(status, "failed"))
+		return BATCH_FAILED;
+	for (size_t i = 0; i < sizeof(ended) / sizeof(*ended); i++)
+		if (is_text(status, ended[i]))
+			return BATCH_ENDED;
+	return BATCH_UNDER_WAY;
+}
+
+/* `{id, status, input_file_id, output_file_id, error_file_id, request_counts, errors: {data: [{code, message}]}}` */
 static void news(struct json_value *json, struct batch_news *ret_news)
 {
 	struct json_value *counts = json_member(json, "request_counts");
@@ -83,6 +83,8 @@ static void news(struct json_value *json, struct batch_news *ret_news)
 		.id = json_text_member(json, "id"),
 		.mark = json_text_member(json_member(json, "metadata"), BATCH_MARK_MEMBER),
 		.state = state_of(json_text_member(json, "status")),
+		.is_stopping = is_text(json_text_member(json, "status"), "cancelling"),
+		.file = json_text_member(json, "input_file_id"),
 		.n_items = batch_count(counts, "total"),
 		.n_done = batch_count(counts, "completed") + batch_count(counts, "failed"),
 		.created_usec = batch_count(json, "created_at") * USEC_PER_SEC,

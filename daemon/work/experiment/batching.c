@@ -32,6 +32,7 @@ enum doing {
 	LOOKING,
 	COLLECTING,
 	COLLECTED, // and what came is being recorded
+	CLEARING,
 	NOTING,
 };
 
@@ -41,6 +42,7 @@ struct given {
 	char mark[BATCH_MARK_SIZE];
 	char seal[SEAL_SIZE]; // what its provider doesn't know, by which items are told from others
 	char provider_id[BATCH_ID_SIZE];
+	char file[BATCH_ID_SIZE]; // that was sent, of one that is not given yet
 	int64_t n_items, estimate;
 	struct case_cursor from;
 	int64_t created_usec;
@@ -293,6 +295,7 @@ static void ask(struct batching *batching, struct given *given, enum doing doing
 	asking->since_usec = given->created_usec;
 	memcpy(asking->mark, given->mark, sizeof(asking->mark));
 	memcpy(asking->id, given->provider_id, sizeof(asking->id));
+	memcpy(asking->file, given->file, sizeof(asking->file));
 	asking->n_known = 0;
 	for (size_t i = 0; step == BATCH_FIND && i < batching->n_batches; i++)
 		if (batching->batches[i].provider_id[0])
@@ -419,7 +422,7 @@ static void take_failed(struct batching *batching)
 	}
 	batching->excused = true;
 	run_log_line(&base_of(batching)->log, "%s; its cases are given again", batching->ask.fault.message);
-	note(batching, KEPT_BATCH_COLLECTED, /* drop= */ false);
+	ask(batching, batching->now, CLEARING, BATCH_CLEAR);
 }
 
 /* Once a claim it is noted that it can be looked at: what ends the daemon after that is not the task. */
@@ -480,7 +483,7 @@ static void end_collecting(struct batching *batching)
 		wait_again(batching, given, 0);
 	} else {
 		say(batching, "is collected");
-		note(batching, KEPT_BATCH_COLLECTED, /* drop= */ false);
+		ask(batching, given, CLEARING, BATCH_CLEAR);
 	}
 }
 
@@ -497,10 +500,13 @@ static void on_asked(struct provider_batch *asked)
 		if (batching->n_unrecorded == 0)
 			end_collecting(batching);
 	} else if (doing == GIVING) {
+		memcpy(batching->now->file, asked->file, sizeof(asked->file));
 		take_giving(batching); // what was given is noted, even where the run ends
 	} else if (run->phase == RUN_RUNNING) {
 		if (doing == FINDING)
 			take_finding(batching);
+		else if (doing == CLEARING)
+			note(batching, KEPT_BATCH_COLLECTED, /* drop= */ false);
 		else
 			take_looking(batching);
 	}
@@ -799,6 +805,7 @@ void batching_stop(struct batching *batching)
 {
 	struct run *run = base_of(batching);
 	bool asks = batching->doing == LOOKING || batching->doing == FINDING || batching->doing == COLLECTING ||
+		    batching->doing == CLEARING ||
 		    (batching->doing == GIVING && run->cancelled);
 
 	event_del(batching->timer);

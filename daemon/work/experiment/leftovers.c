@@ -8,12 +8,14 @@
 #include <stdlib.h>
 
 #include "daemon/backend/provider_batch.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/store.h"
 
 #define AGAIN_SECONDS 30 // after one that cannot be had now
+#define KEPT_USEC (48 * 3600 * USEC_PER_SEC) // by then each has ended
 
 struct leftovers {
 	struct leftovers_options options;
@@ -23,6 +25,7 @@ struct leftovers {
 	bool later; // one of them could not be had now
 	struct batches_load load;
 	size_t at; // of them
+	int64_t after_id; // which come next
 	struct run_load run;
 	struct llm_target *target; // of its config
 	struct provider_batch ask;
@@ -32,8 +35,19 @@ struct leftovers {
 
 static void next(struct leftovers *leftovers);
 
+/* Those that cannot be had now keep no others waiting. */
+static void look_behind(struct leftovers *leftovers)
+{
+	const struct batches_load *load = &leftovers->load;
+	bool is_full = load->ret_n_batches == KEPT_BATCHES_MAX;
+
+	leftovers->due |= is_full && !leftovers->stopping;
+	leftovers->after_id = is_full ? load->ret_batches[load->ret_n_batches - 1].id : 0;
+}
+
 static void end(struct leftovers *leftovers)
 {
+	look_behind(leftovers);
 	store_request_done(&leftovers->load.request);
 	leftovers->busy = false;
 	if (leftovers->due)
@@ -49,6 +63,19 @@ static void done_with(struct leftovers *leftovers, bool later)
 	leftovers->later |= later;
 	leftovers->at++;
 	next(leftovers);
+}
+
+static void drop(struct leftovers *leftovers);
+
+/* What never could be had is left alone in the end. */
+static void try_later(struct leftovers *leftovers)
+{
+	const struct kept_batch *kept = &leftovers->load.ret_batches[leftovers->at];
+
+	if (kept->created_usec + KEPT_USEC < clock_wall_usec())
+		drop(leftovers);
+	else
+		done_with(leftovers, /* later= */ true);
 }
 
 static void on_dropped(struct store_request *request)
@@ -76,6 +103,10 @@ static void ask(struct leftovers *leftovers, enum batch_step step)
 	const struct kept_batch *kept = &leftovers->load.ret_batches[leftovers->at];
 	struct provider_batch *asking = &leftovers->ask;
 
+	if (leftovers->stopping) {
+		done_with(leftovers, /* later= */ true);
+		return;
+	}
 	asking->step = step;
 	asking->reply_to = leftovers->options.loop;
 	asking->done = on_asked;
@@ -96,9 +127,7 @@ static void on_asked(struct provider_batch *asked)
 
 	switch (asked->outcome) {
 	case BATCH_DONE:
-		if (asked->step == BATCH_FIND && leftovers->stopping)
-			done_with(leftovers, /* later= */ true);
-		else if (asked->step == BATCH_FIND)
+		if (asked->step == BATCH_FIND)
 			ask(leftovers, BATCH_STOP);
 		else
 			drop(leftovers);
@@ -113,6 +142,8 @@ static void on_asked(struct provider_batch *asked)
 		break;
 	case BATCH_UNDECIDED:
 	case BATCH_LATER:
+		try_later(leftovers);
+		break;
 	case BATCH_CANCELLED:
 		done_with(leftovers, /* later= */ true);
 		break;
@@ -176,8 +207,9 @@ void leftovers_sweep(struct leftovers *leftovers)
 	if (leftovers->busy || leftovers->stopping)
 		return;
 	leftovers->busy = true;
-	leftovers->later = false;
+	leftovers->later &= leftovers->after_id > 0;
 	leftovers->load.task_id = 0;
+	leftovers->load.after_id = leftovers->after_id;
 	store_request_init(&leftovers->load.request, leftovers->options.loop, on_loaded, leftovers);
 	leftovers->options.count(leftovers->options.userdata, 1);
 	store_batches_load(leftovers->options.store, &leftovers->load);

@@ -112,8 +112,8 @@ static int batches_load_run(struct tx *tx, struct batches_load *op)
 					 " ORDER BY b.id LIMIT ?2", "ii", op->task_id, (int64_t)KEPT_BATCHES_MAX + 1);
 	else
 		r = db_query(tx->db, &q, "SELECT " COLUMNS " FROM provider_batches b CROSS JOIN tasks t"
-					 " ON t.id = b.task_id WHERE b.id > 0 AND t.finished_at IS NOT NULL"
-					 " ORDER BY b.id LIMIT ?1", "i", (int64_t)KEPT_BATCHES_MAX);
+					 " ON t.id = b.task_id WHERE b.id > ?2 AND t.finished_at IS NOT NULL"
+					 " ORDER BY b.id LIMIT ?1", "ii", (int64_t)KEPT_BATCHES_MAX, op->after_id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
 		read_batch(tx, q, &batches[op->ret_n_batches++]);
 	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
