@@ -162,10 +162,11 @@ bool options_blame_missing(const struct command *command, const char *field, con
 bool options_blame(const struct arguments *arguments, const char *field, const char *message,
 		   struct complaint *ret_complaint)
 {
-	const char *experiment = is_within(field, "experiments") ? field + strlen("experiments[") : NULL;
-	size_t index = experiment ? strtoul(experiment, NULL, 10) : 0;
+	static const char item[] = "experiments[";
+	bool is_operand = strncmp(field, item, strlen(item)) == 0;
+	size_t index = is_operand ? strtoul(field + strlen(item), NULL, 10) : 0;
 
-	if (experiment && index < arguments->n_operands) {
+	if (is_operand && index < arguments->n_operands) {
 		complain(ret_complaint, "%s: %s", arguments->operands[index], without_path(message, field));
 		return true;
 	}

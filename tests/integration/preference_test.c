@@ -331,6 +331,11 @@ START_TEST(commands)
 			      "0,12,0,0.5,");
 	ran = COMMAND(server, 23, "experiment", "prefer", "A", "A");
 	ASSERT_SAYS(ran->err, "elluminate: A: expected each experiment once");
+	/* What is wrong with all of them is none's own. */
+	for (int i = 0; i < 3; i++)
+		add_experiment(text("Many%d", i), "good", 400, 0);
+	ran = COMMAND(server, 23, "experiment", "prefer", "Many0", "Many1", "Many2");
+	ASSERT_SAYS(ran->err, "elluminate: experiments: expected experiments that come to at most 2000 questions");
 	end();
 }
 END_TEST
