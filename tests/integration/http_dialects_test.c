@@ -354,6 +354,11 @@ START_TEST(scenarios)
 	json = POST(200, PROJECT "/scenario-sets", "{'name':'S','description':'d','fields':['mood']}");
 	ck_assert_int_eq(at_int(json, "id"), 2);
 	POST(409, PROJECT "/scenario-sets", "{'name':'S','fields':[]}");
+	POST(422, PROJECT "/scenario-sets", "{'name':7}");
+	POST(422, PROJECT "/scenario-sets", "{'fields':'mood'}");
+	POST(422, PROJECT "/scenario-sets", "{'fields':[{'name':'mood'}]}");
+	json = POST(422, PROJECT "/scenario-sets/2/scenarios/batch", "{'scenarios':{}}");
+	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "scenarios"));
 	json = POST(422, PROJECT "/scenario-sets/2/scenarios", "{'goal':' ','expected_conversation_outcome':'x'}");
 	ck_assert_ptr_nonnull(strstr(at_text(json, "detail"), "goal"));
 	json = POST(422, PROJECT "/scenario-sets/2/scenarios/batch", "{'scenarios':[{'goal':'x',"
@@ -400,6 +405,7 @@ START_TEST(agents)
 		    "{'results':[{'task_name':'fix'},{'task_name':'twice'},{'task_id':7},{'task_id':99},{}]}");
 	ck_assert_int_eq(at_int(json, "matched"), 2);
 	ck_assert_ptr_nonnull(strstr(at_text(json, "results.1.reason"), "more than one"));
+	POST(422, PROJECT "/experiments/2/agent-results/preview", "{}");
 	json = POST(400, PROJECT "/experiments/2/agent-results", "{'results':[{'task_name':'none'}]}");
 	ck_assert_str_eq(at_text(json, "kind"), "unmatched_tasks");
 	POST(422, PROJECT "/experiments/2/agent-results", "{'results':[{'task_name':'fix',"

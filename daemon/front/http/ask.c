@@ -332,6 +332,8 @@ void ask_settle(struct asking *asking)
 	user_stop_waiting(&asking->waiter);
 	json_object_put(exchange->json);
 	exchange->json = NULL;
+	json_object_put(asking->read);
+	asking->read = NULL;
 	loop_free_there(exchange->service->behind, exchange->body, exchange->body_size);
 	exchange->body = NULL;
 	exchange->body_size = 0;

@@ -206,14 +206,14 @@ void step_get_definition(struct asking *asking)
 
 /* ---- Trials ---- */
 
-/* Those of the request. False: there are too many, and the step returns. */
+/* Those of the request. False: there are none, or too many, and the step returns. */
 static bool get_trials(struct asking *asking, json_object **ret_trials)
 {
 	struct fault fault = { 0 };
 
-	*ret_trials = member_array(asking->exchange->json, "results");
+	*ret_trials = step_array(asking, "results");
 	if (array_length(*ret_trials) <= TRIALS_MAX)
-		return true;
+		return *ret_trials != NULL;
 	fault_invalid(&fault, "results", "at most 1000 at once");
 	ask_fail(asking, &fault);
 	return false;

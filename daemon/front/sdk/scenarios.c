@@ -195,35 +195,40 @@ static json_object *column_new(struct json_maker *maker, const char *name, const
 }
 
 /* One that was given none gets one that is nobody else's. */
-static const char *name_of(struct asking *asking)
+static json_object *name_of(struct asking *asking)
 {
-	const char *given = member_text(asking->exchange->json, "name");
+	json_object *given = member(asking->exchange->json, "name");
 	char *made = given ? NULL : ask_state(asking, sizeof("Scenarios 0123456789abcdef"), NULL);
 	uint64_t number;
 
 	if (made && !made[0] && getrandom(&number, sizeof(number), 0) == sizeof(number))
 		sprintf(made, "Scenarios %016" PRIx64, number);
-	return given ? given : made;
+	return given ? json_object_get(given) : make_text(&asking->maker, made);
 }
 
 void step_create_scenario_set(struct asking *asking)
 {
-	const char *project = step_project(asking), *name = project ? name_of(asking) : NULL;
-	json_object *fields = member(asking->exchange->json, "fields");
+	const char *project = step_project(asking);
+	json_object *given = asking->exchange->json, *name;
+	json_object *fields = project && member(given, "fields") ? step_array(asking, "fields") : NULL;
 	struct json_maker *maker = &asking->maker;
 	json_object *parameters, *content, *columns, *made;
 
-	if (!name)
+	if (!project || (member(given, "fields") && !fields) || !(name = name_of(asking)))
 		return;
 	content = make_object(maker);
 	columns = make_array(maker);
 	append(maker, columns, column_new(maker, GOAL, "text", NULL));
 	append(maker, columns, column_new(maker, OUTCOME, "text", NULL));
-	for (size_t i = 0; i < array_length(fields); i++)
-		append(maker, columns,
-		       column_new(maker, json_object_get_string(json_object_array_get_idx(fields, i)), "text", NULL));
-	put_text(maker, content, "name", name);
-	put_present(maker, content, "description", asking->exchange->json, "description");
+	for (size_t i = 0; i < array_length(fields); i++) {
+		json_object *column = make_object(maker);
+
+		put(maker, column, "name", json_object_get(json_object_array_get_idx(fields, i)));
+		put_text(maker, column, "type", "text");
+		append(maker, columns, column);
+	}
+	put(maker, content, "name", name);
+	put_present(maker, content, "description", given, "description");
 	put(maker, content, "columns", columns);
 	parameters = step_parameters(asking, project);
 	put(maker, parameters, "collection", content);
@@ -532,12 +537,11 @@ void step_delete_scenario(struct asking *asking)
 /* Of the scenarios in the request: read once, however often the step runs. NULL: the step returns. */
 static json_object *rows_of(struct asking *asking, json_object *set)
 {
-	json_object *given = member_array(asking->exchange->json, "scenarios"), *fields;
+	json_object *given = step_array(asking, "scenarios"), *fields, *rows;
 	struct fault fault = { 0 };
-	json_object *rows;
 	char path[40];
 
-	if (asking->read)
+	if (!given || asking->read)
 		return asking->read;
 	asking->read = rows = make_array(&asking->maker);
 	fields = fields_of(&asking->maker, set);

@@ -91,6 +91,18 @@ int64_t step_query_id(struct asking *asking, const char *name)
 	return -1;
 }
 
+json_object *step_array(struct asking *asking, const char *name)
+{
+	json_object *list = member_array(asking->exchange->json, name);
+	struct fault fault = { 0 };
+
+	if (!list) {
+		fault_invalid(&fault, name, "a list");
+		ask_fail(asking, &fault);
+	}
+	return list;
+}
+
 bool step_fails(struct asking *asking, struct fault *fault)
 {
 	if (asking->maker.failed)

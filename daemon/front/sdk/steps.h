@@ -24,6 +24,8 @@ int64_t step_id(struct asking *asking, unsigned place);
 const char *step_query(const struct asking *asking, const char *name);
 /* 0 where there is none; what is no id has been answered, and is -1. */
 int64_t step_query_id(struct asking *asking, const char *name);
+/* The list of that name in the request; NULL: it has none, which has been answered. */
+json_object *step_array(struct asking *asking, const char *name);
 /* Answered with the fault if it has a code, or for lack of memory: the step returns. */
 bool step_fails(struct asking *asking, struct fault *fault);
 void step_refuse(struct asking *asking, const char *field, const char *why); // Unsupported
