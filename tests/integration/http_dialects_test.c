@@ -443,6 +443,43 @@ static void tasks_of(const char *name, json_object *value, const char *criteria)
 		  "'criterion_set':{'name':'%s'}}", name, name, name);
 }
 
+#define ELSEWHERE "/api/v0/projects/2"
+
+/* What is another project's is not there, by whichever id. */
+START_TEST(of_another_project)
+{
+	static const char *const theirs[] = {
+		PROJECT "/scenario-sets", PROJECT "/responses/stats", PROJECT "/responses/samples?experiment_id=1",
+		ELSEWHERE "/scenario-sets/2", ELSEWHERE "/scenario-sets/2/scenarios", ELSEWHERE "/scenario-sets/2/scenarios/5",
+		ELSEWHERE "/experiments/1/agent-results/definition", ELSEWHERE "/responses/samples?experiment_id=1",
+		ELSEWHERE "/responses/comparison/samples?experiment_a_id=1&experiment_b_id=1",
+		"/api/v1/tasks/1/events", "/api/v1/tasks/1/events?after_sequence=0",
+		"/api/v1/tasks/1/events?after_sequence=9007199254740991",
+	};
+
+	begin();
+	(void)experiment();
+	POST(200, PROJECT "/scenario-sets", "{'name':'S','fields':['mood']}");
+	POST(200, PROJECT "/scenario-sets/2/scenarios", "{'goal':'x','expected_conversation_outcome':'y'}");
+	POST(200, PROJECT "/experiments", "{'name':'E','description':'','prompt_template_id':1,"
+	     "'collection_id':1,'criterion_set_id':1,'generate':false,'rating_mode':'fast','n_epochs':1}");
+	wire_call(wire, "RunExperiment", "{'experiment':{'id':1}}");
+	wire_call(wire, "GetTask", "{'id':1}");
+	wire_call(wire, "CreateProject", "{'project':{'name':'P'}}");
+	http_close(peer);
+	secret = text("%s", at_text(wire_call(wire, "CreateToken", "{'name':'p','project':'P'}"), "secret"));
+	peer = peer_new("");
+	for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++)
+		GET(404, theirs[i]);
+	POST(404, ELSEWHERE "/experiments/1/agent-results", "{'results':[{'task_id':1,'error':'e'}]}");
+	http_json(peer, 404, "PUT", ELSEWHERE "/scenario-sets/2", "{'name':'mine'}");
+	ck_assert_int_eq(http_ask(peer, "DELETE", ELSEWHERE "/scenario-sets/2", NULL)->status, 404);
+	ck_assert_int_eq(at_count(GET(200, ELSEWHERE "/scenario-sets"), "items"), 0);
+	ck_assert_int_eq(at_int(GET(200, ELSEWHERE "/responses/stats"), "total_responses"), 0);
+	end();
+}
+END_TEST
+
 #define THRICE "{{much}}{{much}}{{much}}"
 
 /* What is kept for a request, and what is made for its answer, is bounded. */
@@ -565,5 +602,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, scenarios, agents, too_much, revoked, chat, cancelled);
+	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, scenarios, agents, of_another_project, too_much, revoked, chat, cancelled);
 }
