@@ -545,6 +545,55 @@ START_TEST(who_gives_way_is_told_all)
 }
 END_TEST
 
+#define FOLLOWED 3
+#define FOLLOWERS 40 // of each
+
+/* Changes several tasks at once. Answers how far each has come. */
+static void change_all(struct wire *const *owners, const char *method, const int64_t *ids, int64_t *ret_sequences)
+{
+	for (int i = 0; i < FOLLOWED; i++)
+		wire_start(owners[i], "", method, "{'id':%lld}", (long long)ids[i]);
+	for (int i = 0; i < FOLLOWED; i++)
+		ret_sequences[i] = at_int(wire_next(owners[i]), "parameters.task.sequence");
+}
+
+/* Those who follow several tasks wait for turns of the same user: each who gets one is told something, also
+ * while another user is at work all the time. */
+START_TEST(who_gives_way_to_himself_too)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	struct wire *owners[FOLLOWED], *followers[FOLLOWED][FOLLOWERS];
+	int64_t ids[FOLLOWED], sequences[FOLLOWED];
+	pid_t others[3];
+
+	server = daemon_start_system();
+	for (int i = 0; i < FOLLOWED; i++) {
+		owners[i] = daemon_connect(server);
+		ids[i] = experiment_submit(owners[i], &(struct experiment) {
+			.name = text("E%d", i), .rows = 1, .url = sim_url(sim) });
+		for (int j = 0; j < FOLLOWERS; j++) {
+			followers[i][j] = daemon_connect(server);
+			wire_start(followers[i][j], "'more':true", "WatchTask", "{'id':%lld}", (long long)ids[i]);
+			json_object_put(wire_next(followers[i][j]));
+		}
+	}
+	for (int i = 0; i < 3; i++)
+		others[i] = call_for_ever();
+	for (int n = 0; n < 10; n++)
+		change_all(owners, n % 2 ? "ResumeTask" : "PauseTask", ids, sequences);
+	for (int i = 0; i < FOLLOWED; i++)
+		for (int j = 0; j < FOLLOWERS; j++)
+			while (at_int(wire_next(followers[i][j]), "parameters.event.sequence") < sequences[i])
+				;
+	for (int i = 0; i < 3; i++) {
+		kill(others[i], SIGKILL);
+		ck_assert_int_eq(waitpid(others[i], NULL, 0), others[i]);
+	}
+	change_all(owners, "CancelTask", ids, sequences);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* A user's own daemon serves nobody else. */
 START_TEST(private_socket)
 {
@@ -571,5 +620,6 @@ int main(void)
 			 a_shared_config_in_use, each_prunes_his_own, each_sees_his_own_endpoints,
 			 an_administrators_config_stays_his, tarpit_calls_starve_nobody,
 			 interactive_tasks_are_limited, the_group_administers,
-			 a_log_is_not_filled_by_connecting, who_gives_way_is_told_all, private_socket);
+			 a_log_is_not_filled_by_connecting, who_gives_way_is_told_all, who_gives_way_to_himself_too,
+			 private_socket);
 }
