@@ -494,7 +494,8 @@ START_TEST(too_much)
 		json_object_array_add(values, NULL);
 	tasks_of("Values", values, "{\"criterion_str\":\"Is it?\"}");
 	GET(413, PROJECT "/experiments/1/agent-results/definition");
-	/* Of which the names alone are needed. */
+	/* A page is as long as it may be; and of which the names alone are needed. */
+	ck_assert_int_gt(at_count(GET(200, PROJECT "/collections/1/entries"), "items"), 0);
 	POST(200, PROJECT "/experiments/1/agent-results/preview", "{'results':[{'task_name':'T'}]}");
 	tasks_of("Bytes", json_object_new_string(memset(text_of_it, 'x', 1000000)),
 		 "{\"criterion_str\":\"Is " THRICE "?\"},{\"criterion_str\":\"Was " THRICE "?\"},"

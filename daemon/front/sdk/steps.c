@@ -189,7 +189,7 @@ struct walk {
 	int64_t length; // of the first page
 	int64_t count; // of all
 	json_object *items; // that were taken
-	size_t bytes; // of those
+	size_t bytes; // of those, where they are of many pages
 	/* Of the present run. */
 	struct asking *asking;
 	const char *method;
@@ -287,7 +287,7 @@ static bool take_items(struct walk *walk, json_object *page)
 	known = !ask_waits(walk->asking);
 	for (size_t i = 0; known && i < array_length(taken); i++) {
 		item = json_object_array_get_idx(taken, i);
-		walk->bytes += bytes_of(item);
+		walk->bytes += walk->fits ? bytes_of(item) : 0; // one page is bounded by itself
 		append(maker, walk->items, json_object_get(item));
 	}
 	json_object_put(taken);
