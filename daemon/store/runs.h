@@ -281,7 +281,7 @@ struct response_record {
 	int64_t fallback; // which of the spec's answered; -1: the config itself, or nobody
 	const struct fault *error; // or NULL
 	int64_t attempts;
-	int64_t duration_usec;
+	int64_t duration_usec; // -1: nobody waited for it
 	int64_t input_tokens; // -1: unknown, here and below
 	int64_t output_tokens;
 	int64_t reasoning_tokens;

@@ -72,7 +72,7 @@ static void print_answer(const struct ellu_response *response)
 	char duration[32];
 
 	printf("%sanswer%s  %s", meaning_on(&output, MEANING_TITLE), meaning_off(&output, MEANING_TITLE),
-	       duration_text(duration, response->duration_seconds));
+	       response->duration_seconds ? duration_text(duration, *response->duration_seconds) : "no duration");
 	if (response->input_tokens && response->output_tokens)
 		printf(", %lld tokens in, %lld out", (long long) *response->input_tokens,
 		       (long long) *response->output_tokens);

@@ -126,10 +126,12 @@ static void write_messages(FILE *out, const struct ellu_message *const *messages
 static void write_case(const struct report *report, const struct reported *reported,
 		       const struct ellu_response *response, enum outcome outcome, FILE *out)
 {
+	const double *seconds = response->duration_seconds;
+
 	(void) report;
 	fprintf(out, "<details class=case data-o=%d data-r=%" PRId64 " data-e=%" PRId64 " data-d=%.6f"
 		     " data-t=%" PRId64 " data-v=\"", (int) outcome, response->template_variables->id,
-		response->epoch, response->duration_seconds,
+		response->epoch, seconds ? *seconds : 0,
 		response->output_tokens ? *response->output_tokens : 0);
 	write_letters(out, reported, response);
 	fprintf(out, "\"><summary><span class=\"outcome %s\">%s</span><span class=first>",
@@ -140,7 +142,9 @@ static void write_case(const struct report *report, const struct reported *repor
 	fprintf(out, "</span><span class=where>row %" PRId64, response->template_variables->id);
 	if (reported->experiment->n_epochs > 1)
 		fprintf(out, ", epoch %" PRId64, response->epoch);
-	fprintf(out, ", %.2f s</span></summary>" INSIDE, response->duration_seconds);
+	if (seconds)
+		fprintf(out, ", %.2f s", *seconds);
+	fputs("</span></summary>" INSIDE, out);
 	write_text(out, "Values", response->template_variables->input_values);
 	write_messages(out, response->messages, response->n_messages);
 	write_messages(out, response->transcript, response->n_transcript);

@@ -272,7 +272,7 @@ static void junit_case(const struct report *report, const struct reported *repor
 	fputs("    <testcase classname=\"", out);
 	report_escape(out, reported->experiment->name);
 	fprintf(out, "\" name=\"row %" PRId64 ", epoch %" PRId64 "\" time=\"%.3f\"", response->template_variables->id,
-		response->epoch, response->duration_seconds);
+		response->epoch, response->duration_seconds ? *response->duration_seconds : 0);
 	if (outcome == OUTCOME_MET) {
 		fputs("/>\n", out);
 		return;
@@ -377,7 +377,10 @@ static void csv_case(const struct report *report, const struct reported *reporte
 	table_printf(table, "%" PRId64, response->epoch);
 	table_text(table, outcome_names[outcome]);
 	table_text(table, no ? no->criterion->criterion_str : NULL);
-	table_printf(table, "%.6f", response->duration_seconds);
+	if (response->duration_seconds)
+		table_printf(table, "%.6f", *response->duration_seconds);
+	else
+		table_text(table, NULL);
 	table_text(table, response->error ? response->error->message : NULL);
 	table_text(table, response->response_text);
 	csv_scores(table, response);

@@ -498,7 +498,7 @@ static const char runs[] =
 	" finish_reason TEXT,"
 	" error TEXT,"
 	" attempts INTEGER NOT NULL,"
-	" duration_usec INTEGER NOT NULL,"
+	" duration_usec INTEGER," // NULL: nobody waited for it
 	" input_tokens INTEGER,"
 	" output_tokens INTEGER,"
 	" reasoning_tokens INTEGER,"

@@ -138,6 +138,12 @@ static int write_transcript(struct open_case *open_case, const char **ret_text)
 	return *ret_text ? 0 : -ENOMEM;
 }
 
+/* Or else it was known before, or came some time. */
+static bool waited_for(const struct open_case *open_case, int64_t attempts)
+{
+	return attempts > 0 && !open_case->collected;
+}
+
 static void record_response(struct open_case *open_case, const struct fault *error)
 {
 	struct experiment_run *run = open_case->run;
@@ -163,7 +169,7 @@ static void record_response(struct open_case *open_case, const struct fault *err
 	record->error = error;
 	record->fallback = error ? -1 : (int64_t)open_case->chain.at - 1;
 	record->attempts = total->attempts;
-	record->duration_usec = total->duration_usec;
+	record->duration_usec = waited_for(open_case, total->attempts) ? total->duration_usec : -1;
 	record->input_tokens = total->input_tokens;
 	record->output_tokens = total->output_tokens;
 	record->reasoning_tokens = total->reasoning_tokens;
@@ -185,7 +191,8 @@ void case_take_answer(struct open_case *open_case)
 
 	open_case->text = call->text;
 	open_case->facts = (struct case_facts){
-		.duration_usec = open_case->before.duration_usec + call->duration_usec,
+		.duration_usec = waited_for(open_case, open_case->before.attempts + call->attempts) ?
+					 open_case->before.duration_usec + call->duration_usec : -1,
 		.cost_nanodollars = call->cost_nanodollars,
 		.finish_reason = call->finish_reason,
 	};

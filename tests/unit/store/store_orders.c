@@ -44,7 +44,7 @@ static const struct ellu_list_responses_reply *page(const char *order, const cha
 
 static double rank_of(const char *order, const struct ellu_response *response)
 {
-	return strcmp(order, "duration") == 0 ? response->duration_seconds :
+	return strcmp(order, "duration") == 0 ? *response->duration_seconds :
 						(double)(*response->input_tokens + *response->output_tokens);
 }
 

@@ -74,7 +74,7 @@ static int read_facts(struct tx *tx, struct run_case *item)
 	if (r <= 0)
 		return r;
 	item->facts = (struct case_facts){
-		.duration_usec = column_int(q, 0),
+		.duration_usec = column_int_or(q, 0, -1),
 		.cost_nanodollars = column_int_or(q, 1, -1),
 		.finish_reason = tx_text(tx, q, 2),
 	};

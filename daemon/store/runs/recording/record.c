@@ -44,7 +44,7 @@
 static int run_response(struct tx *tx, const char *sql, struct response_record *op,
 			const char *error)
 {
-	return db_insert(tx->db, &op->ret_response_id, sql, "iiiiissssiinnnniiinnsn", op->owner_uid,
+	return db_insert(tx->db, &op->ret_response_id, sql, "iiiiissssinnnnniiinnsn", op->owner_uid,
 			 op->project_id, op->run_id, op->row_id, op->epoch, op->text, op->tool_calls,
 			 op->finish_reason, error, op->attempts, op->duration_usec, op->input_tokens,
 			 op->output_tokens, op->reasoning_tokens, op->cost_nanodollars, op->replaced,

@@ -68,7 +68,8 @@ static int read_response(struct tx *tx, sqlite3_stmt *q, const struct run_row *r
 	response->finish_reason = tx_text(tx, q, 6);
 	response->epoch = column_int(q, 7);
 	response->attempts = column_int(q, 9);
-	response->duration_seconds = (double)column_int(q, 10) / USEC_PER_SEC;
+	if (!column_null(q, 10))
+		response->duration_seconds = tx_double_value(tx, (double)column_int(q, 10) / USEC_PER_SEC);
 	response->input_tokens = tx_int(tx, q, 11);
 	response->output_tokens = tx_int(tx, q, 12);
 	response->reasoning_tokens = tx_int(tx, q, 13);

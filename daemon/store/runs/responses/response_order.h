@@ -12,7 +12,7 @@
 struct db;
 struct tx;
 
-#define RESPONSE_RANK_BY_DURATION "-r.duration_usec"
+#define RESPONSE_RANK_BY_DURATION "-coalesce(r.duration_usec, 0)"
 #define RESPONSE_RANK_BY_TOKENS "-(coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0))"
 
 /* Responses may have come that are in no block. */

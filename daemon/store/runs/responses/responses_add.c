@@ -371,10 +371,10 @@ static int insert(struct adding *adding, const struct made *made, int64_t *ret_i
 			 " replaced, round, created_at, cached_tokens, fallback, transcript) VALUES (?1, ?2, ?3,"
 			 " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, ''), 0, ?17, ?18,"
 			 " ?19, ?20, ?21)",
-			 "iiiiissssiiIIIIsiiIns", run->owner_uid, run->project_id, run->id, made->row_id,
+			 "iiiiissssinIIIIsiiIns", run->owner_uid, run->project_id, run->id, made->row_id,
 			 response->epoch, response->response_text, made->tool_calls,
 			 response->finish_reason, made->error, response->attempts,
-			 usec_of(response->duration_seconds), response->input_tokens,
+			 response->duration_seconds ? usec_of(response->duration_seconds) : -1, response->input_tokens,
 			 response->output_tokens, response->reasoning_tokens, response->cost,
 			 response->annotation, run->round, adding->tx->now, response->cached_tokens,
 			 made->fallback, made->transcript);
