@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <string.h>
 
 #include "daemon/backend/core.h"
@@ -250,4 +251,19 @@ void allowance_settle(struct job *job, const struct attempt *attempt)
 	budget_correct(&endpoint->budget, &target->limits, more);
 	if (more < 0)
 		give_back(endpoint);
+}
+
+int allowance_charge(struct backend *backend, struct llm_target *target, int64_t user, int64_t tokens)
+{
+	static const struct budget_limits none;
+	struct endpoint *endpoint;
+
+	if (!allowance_is_limited(target))
+		return 0;
+	if (endpoint_get(backend, target, user, &endpoint) < 0)
+		return -ENOMEM;
+	endpoint->limits = target->limits;
+	/* Minutes are those of single calls. */
+	budget_take(&endpoint->budget, &none, tokens, backend->now_usec, clock_wall_usec());
+	return 0;
 }

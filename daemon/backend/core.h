@@ -174,6 +174,8 @@ bool allowance_allows(struct endpoint *endpoint, const struct llm_target *target
 void allowance_take(struct job *job);
 /* Its attempt is over; what it took is known as far as it will be. */
 void allowance_settle(struct job *job, const struct attempt *attempt);
+/* A batch brought something, which counts of the day's. -ENOMEM. */
+int allowance_charge(struct backend *backend, struct llm_target *target, int64_t user, int64_t tokens);
 /* Its part of what GetStatus says. */
 void allowance_status(const struct endpoint *endpoint, struct ellu_endpoint_status *status,
 		      struct arena *arena);

@@ -291,8 +291,8 @@ static void ask(struct batch_job *job, const struct request *request, void (*ask
 	fail(job, BATCH_LATER, "out of memory");
 }
 
-/* It becomes part of a path. */
-static bool take_id(const char *id, char ret_id[static BATCH_ID_SIZE])
+/* It becomes part of a path, and is kept: so it is no key either. */
+static bool take_id(const struct batch_job *job, const char *id, char ret_id[static BATCH_ID_SIZE])
 {
 	size_t size = id ? strlen(id) : 0;
 
@@ -302,7 +302,11 @@ static bool take_id(const char *id, char ret_id[static BATCH_ID_SIZE])
 		if (!isalnum((unsigned char)id[i]) && id[i] != '-' && id[i] != '_')
 			return false;
 	memcpy(ret_id, id, size + 1);
-	return true;
+	target_redact(job->batch->target, ret_id, size);
+	if (strcmp(ret_id, id) == 0)
+		return true;
+	ret_id[0] = '\0';
+	return false;
 }
 
 /* The object that was answered, or NULL and the job has failed. */
@@ -336,7 +340,7 @@ static void on_given(struct batch_job *job)
 
 	if (!read_news(job, &news))
 		return;
-	if (take_id(news.id, job->batch->id))
+	if (take_id(job, news.id, job->batch->id))
 		answer(job, BATCH_DONE);
 	else
 		fail_exchange(job, "its batch has no id");
@@ -362,7 +366,7 @@ static void on_file(struct batch_job *job)
 {
 	struct json_value *json = read_reply(job);
 
-	if (json && take_id(json_text_member(json, "id"), job->batch->file))
+	if (json && take_id(job, json_text_member(json, "id"), job->batch->file))
 		give_file(job);
 	else if (json)
 		fail(job, BATCH_LATER, "its file has no id");
@@ -445,7 +449,7 @@ static bool look_at(struct batch_job *job, const struct batch_news *news)
 	struct provider_batch *batch = job->batch;
 	char id[BATCH_ID_SIZE];
 
-	if (!take_id(news->id, id))
+	if (!take_id(job, news->id, id))
 		return false;
 	if (job->form->create) {
 		if (!news->mark || strcmp(news->mark, batch->mark) != 0)
@@ -483,7 +487,7 @@ static void on_list(struct batch_job *job)
 			answer(job, BATCH_DONE);
 			return;
 		}
-		(void)take_id(news.id, job->after);
+		(void)take_id(job, news.id, job->after);
 	}
 	if (json_is(more, JSON_BOOL) && json_words(more)[0] == 't' && !is_older && job->after[0] &&
 	    ++job->n_pages < LIST_PAGES_MAX)
@@ -625,6 +629,19 @@ static bool has_all(const struct batch_job *job)
 	return job->batch->n_taken > 2 * job->batch->n_items;
 }
 
+static int64_t known(int64_t tokens)
+{
+	return tokens > 0 ? tokens : 0;
+}
+
+/* That there is no memory for it keeps no answer back. */
+static void charge(struct batch_job *job, const struct llm_call *call)
+{
+	if (call->outcome == LLM_ANSWERED)
+		(void)allowance_charge(job->backend, job->batch->target, job->batch->user,
+				       known(call->input_tokens) + known(call->output_tokens));
+}
+
 /* What is no line of this batch is passed over. */
 static void take_line(struct batch_job *job, char *text, size_t size)
 {
@@ -647,6 +664,7 @@ static void take_line(struct batch_job *job, char *text, size_t size)
 	if (result) {
 		read_result(job, &line, result);
 		result->call.replaced += (int64_t)replaced;
+		charge(job, &result->call);
 		hand_over(job, result);
 	}
 	free(copy);
@@ -741,7 +759,7 @@ static void on_collected(struct batch_job *job)
 		return;
 	job->batch->n_done = news.n_done;
 	for (size_t i = 0; i < sizeof(news.results) / sizeof(*news.results); i++)
-		job->n_results += take_id(news.results[i], job->results[job->n_results]);
+		job->n_results += take_id(job, news.results[i], job->results[job->n_results]);
 	collect_next(job);
 }
 
@@ -765,7 +783,7 @@ static void clear(struct batch_job *job, const struct batch_news *news)
 	const char *const files[] = { news->file, news->results[0], news->results[1] };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		job->n_results += take_id(files[i], job->results[job->n_results]);
+		job->n_results += take_id(job, files[i], job->results[job->n_results]);
 	job->then = BATCH_DONE;
 	clear_next(job);
 }

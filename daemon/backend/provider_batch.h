@@ -84,6 +84,7 @@ struct provider_batch {
 	void (*done)(struct provider_batch *batch);
 	void (*take)(struct batch_result *result); // each of a BATCH_COLLECT, before `done`
 	struct llm_target *target;
+	int64_t user; // BATCH_COLLECT: whose the target's allowance is
 	char mark[BATCH_MARK_SIZE];
 	char id[BATCH_ID_SIZE]; // but where it is to be found
 	char file[BATCH_ID_SIZE]; // BATCH_GIVE: that its items are in, once there is one

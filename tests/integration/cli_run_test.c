@@ -245,6 +245,10 @@ START_TEST(dry_run_estimates)
 	ck_assert_int_eq(at_int(plan, "input_tokens"), 29);
 	ck_assert_int_eq(at_int(plan, "output_tokens"), 900);
 	ck_assert_str_eq(at_text(plan, "cost"), "0.00902925");
+	/* A batch is for half the price. */
+	more = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", text("%s%s,\"batch\":true", rows, config)),
+				       "--dry-run", "--json")->out);
+	ck_assert_double_eq_tol(atof(at_text(more, "cost")), atof(at_text(plan, "cost")) / 2, 1e-8);
 	file = make_file("e.json", text("%s%s,\"criteria\":[\"Is it?\"],\"rating_mode\":\"detailed\"", rows, config));
 	more = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
 	ck_assert_int_gt(at_int(more, "input_tokens"), 9 * 300);

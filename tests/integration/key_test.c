@@ -89,6 +89,8 @@ static size_t read_request(int fd, char *request, size_t size_max)
 		header = strcasestr(request, "Content-Length:");
 		if (head_end && header)
 			wanted = (size_t)(head_end + 4 - request) + strtoul(header + 15, NULL, 10);
+		else if (head_end && strncmp(request, "POST ", 5) != 0)
+			wanted = 0; // it has no body, and gets no answer
 	}
 	return size;
 }
@@ -107,8 +109,8 @@ static void echo_one(int fd)
 		n++, sprintf(said + strlen(said), " %.35s", at);
 	snprintf(reply, sizeof(reply),
 		 "HTTP/1.1 %d Some\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-		 "{\"message\":\"%u of them:%s\",\"%s\":%s{\"message\":%s\"Incorrect API keys, %u of them:%s."
-		 " So %s it is.\"}%s}", status, n, said, status == 200 ? "choices" : "error",
+		 "{\"id\":\"%.35s\",\"message\":\"%u of them:%s\",\"%s\":%s{\"message\":%s\"Incorrect API keys, %u of them:%s."
+		 " So %s it is.\"}%s}", status, said + (n > 0), n, said, status == 200 ? "choices" : "error",
 		 status == 200 ? "[" : "", status == 200 ? "{\"content\":" : "", n, said, said,
 		 status == 200 ? "}]" : "");
 	(void)!write(fd, reply, strlen(reply));
@@ -387,6 +389,35 @@ static void ask_all_providers(struct wire *wire, const char *echo)
 	}
 }
 
+static struct experiment batch_of(const char *provider, const char *url)
+{
+	return (struct experiment) {
+		.name = text("batch %s %s", provider, url), .rows = 1,
+		.more = text("\"llm_config\":{\"content\":{\"name\":\"batch %s %s\",%s}},\"batch\":true", provider,
+			     strrchr(url, '/') + 1, keyed_members(provider, url)),
+	};
+}
+
+/* What is refused, and an id of a file or of a batch, which no key is. */
+static void ask_batches(struct wire *wire, const char *echo)
+{
+	static const char *const providers[] = { "openai", "anthropic" };
+
+	for (size_t i = 0; i < sizeof(providers) / sizeof(*providers); i++) {
+		struct experiment refused = batch_of(providers[i], text("%s/401", echo));
+		struct experiment taken = batch_of(providers[i], text("%s/200", echo));
+		json_object *reply = ask(wire, "'more':true", "RunExperiment", experiment_request(&refused));
+		double deadline = now_seconds() + WAIT_SECONDS;
+		int64_t id;
+
+		ck_assert_ptr_nonnull(strstr(at_text(reply, "parameters.event.error.message"), "4 of them"));
+		id = experiment_submit(wire, &taken);
+		while (!strstr(task_logs(wire, id), "has no id"))
+			ck_assert(now_seconds() < deadline);
+		wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
+	}
+}
+
 /* The responses of an experiment say how many keys the endpoint got. */
 static void must_have_used_all(struct wire *wire, const char *name)
 {
@@ -415,6 +446,7 @@ START_TEST(keys_stay_secret)
 	must_have_used_all(wire, "one");
 	run_all(wire, echo);
 	ask_all_providers(wire, echo);
+	ask_batches(wire, echo);
 	ask_everything(wire);
 	look_everywhere(daemon);
 

@@ -138,6 +138,9 @@ static void answered(int way)
 	list = responses();
 	ck_assert(at_has(list, "4.response_text"));
 	ck_assert_str_eq(at_text(list, "4.finish_reason"), "stop");
+	/* Nobody waited for them. */
+	ck_assert(!at_has(list, "4.duration_seconds"));
+	ck_assert_int_eq(at_int(results_of(), "results.duration_seconds.n_scored"), 0);
 	/* Half the price. */
 	input = database_int(server, "SELECT sum(input_tokens) FROM responses");
 	output = database_int(server, "SELECT sum(output_tokens) FROM responses");
@@ -163,6 +166,20 @@ static void errors(int way)
 	end();
 }
 EACH_WAY(errors)
+
+/* Whoever judges where batches were answered has what they left of the day. */
+START_TEST(of_the_day)
+{
+	struct experiment experiment;
+
+	start(0, NULL);
+	experiment = batched(",'requests_per_day':5",
+			     ",'criteria':['Is it good?'],'rating_llm_config':{'ref':{'name':'giver'}}");
+	await_hold(experiment_submit(wire, &experiment), "provider");
+	ck_assert_int_eq(sim_stat(sim, "calls"), ROWS);
+	end();
+}
+END_TEST
 
 /* What is too long would be as long again, and is paid. */
 static void too_long(int way)
@@ -468,7 +485,7 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(answered_openai, answered_anthropic, errors_openai, errors_anthropic, too_long_openai,
-			 too_long_anthropic, another_form,
+			 too_long_anthropic, another_form, of_the_day,
 			 expired_openai, expired_anthropic, silent_openai, silent_anthropic,
 			 killed_at_give_openai, killed_at_give_anthropic, in_pieces, not_valid, full, kept_openai,
 			 kept_anthropic, refused_for_now, refused_for_good, wrong_key,

@@ -518,7 +518,7 @@ static void look(struct simulator *simulator, struct http_conn *conn, const stru
 	if (stalls(simulator, "look"))
 		return;
 	if (++simulator->batches.n_looks <= simulator->behaviour.batch_refuse_looks)
-		refuse(conn, batch->is_openai, 429, "too many requests", "Retry-After: 1\r\n");
+		refuse(conn, batch->is_openai, 429, "too many requests", "retry-after-ms: 100\r\n");
 	else
 		respond_batch(simulator, conn, batch);
 }

@@ -9,6 +9,7 @@
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 #include "proto/text/template.h"
 #include "proto/usage.h"
 
@@ -214,8 +215,9 @@ struct taken {
 	bool unpriced;
 };
 
+/* `percent` of what a call costs alone. */
 static void add_calls(struct submission *s, const struct ellu_llm_config *config, int64_t calls, double input,
-		      double output, struct taken *taken)
+		      double output, int percent, struct taken *taken)
 {
 	struct ellu_llm_config priced;
 
@@ -234,7 +236,7 @@ static void add_calls(struct submission *s, const struct ellu_llm_config *config
 		return;
 	}
 	taken->cost += (double)calls * (input * (double)*priced.price_input +
-					output * (double)*priced.price_output) / 1e6;
+					output * (double)*priced.price_output) / 1e6 * percent / 100;
 }
 
 static double mean_tokens(size_t bytes, size_t n)
@@ -269,19 +271,20 @@ static int estimate(struct submission *s, const struct sample *sample, const str
 	struct taken taken = { 0 };
 
 	add_calls(s, s->config, plan->generation_calls,
-		  request + mean_tokens(system_message ? strlen(system_message) : 0, 1), answer, &taken);
+		  request + mean_tokens(system_message ? strlen(system_message) : 0, 1), answer,
+		  s->run.batch && s->config ? provider_find(s->config->provider)->batch_price_percent : 100, &taken);
 	for (size_t i = 0; i < n_judges; i++)
 		add_calls(s, s->n_judges > 0 ? s->judge_configs[i] : s->config,
 			  judged->n_judges * judged->missing / (int64_t)n_judges,
 			  JUDGE_PROMPT_TOKENS + request + answer +
 				  mean_tokens(judged->bytes, (size_t)judged->n_by_judge),
-			  detailed ? REASONED_VERDICT_TOKENS : VERDICT_TOKENS, &taken);
+			  detailed ? REASONED_VERDICT_TOKENS : VERDICT_TOKENS, 100, &taken);
 	/* Each as often as the others. */
 	for (size_t i = 0; i < judged->own_configs.n; i++)
 		add_calls(s, judged->own_configs.items[i], judged->own_missing / judged->n_own,
 			  JUDGE_PROMPT_TOKENS + request + answer +
 				  mean_tokens(judged->own_bytes, (size_t)judged->n_own),
-			  REASONED_VERDICT_TOKENS, &taken);
+			  REASONED_VERDICT_TOKENS, 100, &taken);
 	plan->input_tokens = bounded(s, taken.input);
 	plan->output_tokens = bounded(s, taken.output);
 	if (!taken.unpriced)

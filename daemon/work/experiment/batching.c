@@ -290,6 +290,7 @@ static void ask(struct batching *batching, struct given *given, enum doing doing
 	asking->done = on_asked;
 	asking->take = take_result;
 	asking->target = batching->target;
+	asking->user = run->task.owner_uid;
 	asking->body = &batching->body;
 	asking->n_items = given->n_items;
 	asking->since_usec = given->created_usec;
