@@ -11,6 +11,7 @@
 #include "tests/sim/chat.h"
 #include "tests/sim/chat_call.h"
 #include "tests/sim/chat_reply.h"
+#include "tests/sim/http_server.h"
 #include "tests/sim/simulator.h"
 
 struct file {
@@ -311,7 +312,8 @@ static void write_anthropic_batch(const struct simulator *simulator, const struc
 		     batch->number, ended ? "ended" : "in_progress", ended ? 0 : batch->n_items,
 		     ended ? batch->n_succeeded : 0, ended ? batch->n_errored : 0, ended ? batch->n_expired : 0, created);
 	if (ended)
-		bytes_printf(out, "\"http://127.0.0.1/v1/messages/batches/msgbatch_%" PRId64 "/results\"}", batch->number);
+		bytes_printf(out, "\"http://127.0.0.1:%u/v1/messages/batches/msgbatch_%" PRId64 "/results\"}",
+			     http_server_port(simulator->server), batch->number);
 	else
 		bytes_text(out, "null}");
 }
@@ -451,11 +453,13 @@ static struct batch *find(struct simulator *simulator, bool is_openai, int64_t n
 	return batch;
 }
 
-static void respond_deleted(struct http_conn *conn)
+static void respond_deleted(struct http_conn *conn, const char *id)
 {
 	struct bytes body = { 0 };
 
-	bytes_text(&body, "{\"id\":\"gone\",\"object\":\"file\",\"deleted\":true,\"type\":\"message_batch_deleted\"}");
+	bytes_text(&body, "{\"id\":");
+	bytes_json(&body, span_of(id));
+	bytes_text(&body, ",\"object\":\"file\",\"deleted\":true,\"type\":\"message_batch_deleted\"}");
 	respond(conn, 200, "", &body);
 }
 
@@ -498,19 +502,19 @@ static void forget_file(struct simulator *simulator, struct http_conn *conn, con
 		refuse(conn, true, 500, "nothing is deleted", "");
 	else if (sscanf(path, "/file-%" SCNd64, &number) == 1 ? forget_input(simulator, number) :
 								 forget_results(simulator, path))
-		respond_deleted(conn);
+		respond_deleted(conn, path + 1);
 	else
 		refuse(conn, true, 404, "no such file", "");
 }
 
-static void forget_batch(struct simulator *simulator, struct http_conn *conn, struct batch *batch)
+static void forget_batch(struct simulator *simulator, struct http_conn *conn, const char *path, struct batch *batch)
 {
 	if (simulator->behaviour.batch_refuse_deletes || batch->is_openai || !has_ended(simulator, batch)) {
 		refuse(conn, batch->is_openai, 400, "it is not deleted", "");
 		return;
 	}
 	batch->deleted = true;
-	respond_deleted(conn);
+	respond_deleted(conn, path + 1);
 }
 
 static void look(struct simulator *simulator, struct http_conn *conn, const struct batch *batch)
@@ -536,7 +540,7 @@ static void about_batch(struct simulator *simulator, struct http_conn *conn, con
 	if (!batch) {
 		refuse(conn, is_openai, 404, "no such batch", "");
 	} else if (deletes) {
-		forget_batch(simulator, conn, batch);
+		forget_batch(simulator, conn, path, batch);
 	} else if (!what[0]) {
 		look(simulator, conn, batch);
 	} else if (strcmp(what, "cancel") == 0) {

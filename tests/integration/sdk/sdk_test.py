@@ -601,6 +601,35 @@ def check_simulated(library, calls, base):
     ask(base + "/control", {"content_filter_rate": 0})
 
 
+def check_batches(base):
+    """Batches of the simulated endpoint: given, looked at, listed, read and deleted by both libraries."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 50}
+    ask(base + "/control", {"api_key": KEY, "fixed_answer": TEXT})
+    client = OpenAI(base).client
+    item = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    file = client.files.create(file=("a.jsonl", json.dumps(item).encode() + b"\n"), purpose="batch")
+    made = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions",
+                                 completion_window="24h", metadata={"elluminate": "mark"})
+    batch = client.batches.retrieve(made.id)
+    check("openai: a batch", ("completed", 1, file.id, {"elluminate": "mark"}),
+          (batch.status, batch.request_counts.completed, batch.input_file_id, batch.metadata))
+    check("openai: batches", [made.id], [each.id for each in client.batches.list()])
+    line = json.loads(client.files.content(batch.output_file_id).text)
+    check("openai: a batch's result", ("a", TEXT),
+          (line["custom_id"], line["response"]["body"]["choices"][0]["message"]["content"]))
+    check("openai: files deleted", [True, True],
+          [client.files.delete(each).deleted for each in (file.id, batch.output_file_id)])
+    client = Anthropic(base).client.messages.batches
+    made = client.create(requests=[{"custom_id": "a", "params": body}])
+    batch = client.retrieve(made.id)
+    check("anthropic: a batch", ("ended", 1), (batch.processing_status, batch.request_counts.succeeded))
+    check("anthropic: batches", [made.id], [each.id for each in client.list()])
+    check("anthropic: a batch's result", [("a", TEXT)],
+          [(each.custom_id, each.result.message.content[0].text) for each in client.results(made.id)])
+    check("anthropic: a batch deleted", made.id, client.delete(made.id).id)
+    check("what is left of batches", 0, ask(base + "/stats")["batch_kept"])
+
+
 def check_account(program):
     """A service account's key, as Google's own library exchanges it for a token and sends that."""
     key = rsa.generate_private_key(65537, 2048)
@@ -635,6 +664,7 @@ def main():
         check_requests(library, golden, calls, base)
         check_golden_answers(library, golden, "http://127.0.0.1:%d" % replay.server_port)
         check_simulated(library, calls, base)
+    check_batches(base)
     process.terminate()
     check_account(sys.argv[1])
     for failure in failures:
