@@ -119,11 +119,19 @@ static int print_verdicts(struct cli *cli, int64_t task_id, const struct ellu_ra
 
 /* ---- What one call brings ---- */
 
-static int print_test(const struct ellu_test_result *test)
+/* Of whatever kind: the record that is there. */
+static int print_record(const struct ellu_task_result *result)
 {
-	if (output_is_json())
-		return cli_print_json(&ellu_test_result_type, test);
-	show_record(stdout, &ellu_test_result_type, test);
+	const struct record_field *field = ellu_task_result_type.fields;
+	const void *record = NULL;
+
+	for (size_t i = 0; i < ellu_task_result_type.n_fields && !record; i++, field++)
+		if (field->kind == FIELD_STRUCT)
+			record = *(const void *const *) ((const char *) result + field->offset);
+	if (record && output_is_json())
+		return cli_print_json(field[-1].type, record);
+	if (record)
+		show_record(stdout, field[-1].type, record);
 	return 0;
 }
 
@@ -154,11 +162,10 @@ int outcome_print_answer(const struct follow *follow)
 	const struct ellu_embedding_result *embedding = follow->result ? follow->result->embedding : NULL;
 	const struct ellu_skill_result *skill = follow->result ? follow->result->skill : NULL;
 	const struct ellu_call_result *call = follow->result ? follow->result->call : NULL;
-	const struct ellu_test_result *test = follow->result ? follow->result->test : NULL;
 	int status = 0;
 
-	if (test)
-		return print_test(test);
+	if (follow->result && follow->result->test)
+		return print_record(follow->result);
 	if (embedding) {
 		tell_simulated(follow, embedding->model);
 		return print_vectors(embedding);
@@ -198,5 +205,7 @@ int outcome_print(struct cli *cli, const struct follow *follow)
 		return scores_print(cli, follow->result, follow->task_id);
 	if ((follow->submission->verdicts || ratings) && follow->task_id > 0)
 		return print_verdicts(cli, follow->task_id, ratings);
-	return follow->experiment_id > 0 ? print_results(cli, follow) : 0;
+	if (follow->experiment_id > 0)
+		return print_results(cli, follow);
+	return follow->result ? print_record(follow->result) : 0;
 }
