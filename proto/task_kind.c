@@ -3,13 +3,14 @@
 #include <stddef.h>
 #include <string.h>
 
-#define TASK_LASTS false
-#define TASK_IS_EPHEMERAL true
-#define ROW(id, name, ephemeral) [TASK_KIND_##id] = { #name, ephemeral },
 static const struct {
 	const char *name;
 	bool ephemeral;
-} rows[] = { TASK_KINDS(ROW) };
+} rows[] = {
+#define ROW(id, name, exit_status, is_ephemeral) { #name, is_ephemeral },
+	EACH_TASK_KIND(ROW)
+#undef ROW
+};
 
 const char *task_kind_name(enum task_kind kind)
 {

@@ -7,7 +7,7 @@ static const struct {
 	const char *name;
 	int exit_status; // -1: it is no end
 } statuses[] = {
-#define ROW(name, exit_status) { #name, exit_status },
+#define ROW(id, name, exit_status, is_ephemeral) { #name, exit_status },
 	EACH_TASK_STATUS(ROW)
 #undef ROW
 };

@@ -9,7 +9,7 @@
 #include "proto/generated/interface.h"
 
 enum task_status {
-#define TASK_VALUE(name, exit_status) TASK_##name,
+#define TASK_VALUE(id, name, exit_status, is_ephemeral) TASK_##id,
 	EACH_TASK_STATUS(TASK_VALUE)
 #undef TASK_VALUE
 	_TASK_STATUS_MAX,

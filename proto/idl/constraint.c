@@ -147,18 +147,22 @@ static struct idl_enumeration *enumeration_find(const struct idl_interface *inte
 	return NULL;
 }
 
-/* `SUCCESS=0`: the words behind the last that were taken lose what begins with '='. */
-static void take_exits(struct idl_enumeration *enumeration)
+/* `SUCCESS=0`, `call=ephemeral`: the words behind the last that were taken lose what begins with '='. */
+static void take_marks(struct idl_enumeration *enumeration, const char *file, int line)
 {
 	for (; enumeration->n_exits < enumeration->values.n; enumeration->n_exits++) {
-		char *sign = strchr(enumeration->values.items[enumeration->n_exits], '='), *end = sign;
-		long exit_status = sign ? strtol(sign + 1, &end, 10) : -1;
+		char *value = enumeration->values.items[enumeration->n_exits];
+		char *sign = strchr(value, '='), *end = sign;
+		bool is_ephemeral = sign && strcmp(sign, "=ephemeral") == 0;
+		long exit_status = sign && !is_ephemeral ? strtol(sign + 1, &end, 10) : -1;
 
-		if (sign && (*end || end == sign + 1 || exit_status < 0 || exit_status >= EXIT_STATUS_END))
-			idl_die(enumeration->place.file, enumeration->place.line,
-				"'%s' is no exit status", sign + 1);
+		if (sign && !is_ephemeral &&
+		    (*end || end == sign + 1 || exit_status < 0 || exit_status >= EXIT_STATUS_END))
+			idl_die(file, line, "'%s' is no exit status, and not 'ephemeral'", sign + 1);
 		if (sign)
 			*sign = '\0';
+		if (is_ephemeral)
+			add_words(&enumeration->ephemeral, value);
 		enumeration->exits = memory_grow(enumeration->exits, enumeration->n_exits, sizeof(int));
 		enumeration->exits[enumeration->n_exits] = (int) exit_status;
 	}
@@ -186,8 +190,10 @@ bool enumeration_parse(struct idl_interface *interface, const char *file, int li
 		enumeration->place = (struct idl_place){ file, line };
 		enumeration->upper = name_convert(name, /* upper= */ true);
 	}
+	if (enumeration->is_used)
+		idl_die(file, line, "a field above is one of '%s' already", name);
 	add_words(&enumeration->values, colon + 1);
-	take_exits(enumeration);
+	take_marks(enumeration, file, line);
 	return true;
 }
 
@@ -195,8 +201,10 @@ bool enumeration_parse(struct idl_interface *interface, const char *file, int li
 static void parse_one_of(const struct idl_interface *interface, struct idl_field *field,
 			 const char *value)
 {
-	const struct idl_enumeration *enumeration = enumeration_find(interface, value);
+	struct idl_enumeration *enumeration = enumeration_find(interface, value);
 
+	if (enumeration)
+		enumeration->is_used = true;
 	field->one_of = enumeration ? enumeration->values : split_words(value);
 	field->enumeration = enumeration ? enumeration->upper : NULL;
 }

@@ -108,6 +108,13 @@ static void emit_enumerations_of(FILE *out, bool *first, const struct idl_interf
 		emit_words(out, &first_enumeration, interface->enumerations[i].name,
 			   &interface->enumerations[i].values);
 	fputc('}', out);
+	emit_key(out, first, "ephemeral");
+	fputc('{', out);
+	first_enumeration = true;
+	for (size_t i = 0; i < interface->n_enumerations; i++)
+		emit_words(out, &first_enumeration, interface->enumerations[i].name,
+			   &interface->enumerations[i].ephemeral);
+	fputc('}', out);
 }
 
 /* The values that are an end, each with the exit status of the command that it ends. */

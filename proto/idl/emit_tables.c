@@ -22,19 +22,22 @@ static void emit_method_enum(FILE *out, const struct idl_interface *interface, b
 		prefix, sign);
 }
 
-/* The values that end the command with a status of their own, and the others of their enumeration. */
-static void emit_exits(FILE *out, const struct idl_enumeration *enumeration)
+static bool has_word(const struct idl_words *words, const char *word)
 {
-	bool has_exits = false;
+	for (size_t i = 0; i < words->n; i++)
+		if (strcmp(words->items[i], word) == 0)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < enumeration->values.n; i++)
-		has_exits |= enumeration->exits[i] >= 0;
-	if (!has_exits)
-		return;
-	fprintf(out, "\n/* The values of %s, with the command's exit status, or -1. */\n#define EACH_%s(X)",
+static void emit_enumeration(FILE *out, const struct idl_enumeration *enumeration)
+{
+	fprintf(out, "\n/* %s: X(ID, value, exit status or -1, whether it is ephemeral) */\n#define EACH_%s(X)",
 		enumeration->name, enumeration->upper);
 	for (size_t i = 0; i < enumeration->values.n; i++)
-		fprintf(out, " \\\n\tX(%s, %d)", enumeration->values.items[i], enumeration->exits[i]);
+		fprintf(out, " \\\n\tX(%s, %s, %d, %s)", name_convert(enumeration->values.items[i], true),
+			enumeration->values.items[i], enumeration->exits[i],
+			has_word(&enumeration->ephemeral, enumeration->values.items[i]) ? "true" : "false");
 	fputc('\n', out);
 }
 
@@ -49,7 +52,7 @@ void emit_interface_header(FILE *out, const struct idl_model *model)
 
 		emit_method_enum(out, interface, i == 0);
 		for (size_t k = 0; k < interface->n_enumerations; k++)
-			emit_exits(out, &interface->enumerations[k]);
+			emit_enumeration(out, &interface->enumerations[k]);
 		fputc('\n', out);
 		for (size_t k = 0; k < interface->n_types; k++)
 			fprintf(out, "extern const struct record_type ellu_%s_type;\n",
@@ -328,14 +331,6 @@ static void emit_index(FILE *out, const struct idl_model *model)
 	for (size_t i = 0; i < model->n_interfaces; i++)
 		fprintf(out, "\t&%s_interface,\n", model->interfaces[i].snake);
 	fprintf(out, "};\nconst size_t n_interfaces = %zu;\n", model->n_interfaces);
-}
-
-static bool has_word(const struct idl_words *words, const char *word)
-{
-	for (size_t i = 0; i < words->n; i++)
-		if (strcmp(words->items[i], word) == 0)
-			return true;
-	return false;
 }
 
 static void add_secrets(struct idl_words *secrets, const struct idl_record *record)

@@ -85,6 +85,8 @@ struct idl_enumeration {
 	struct idl_words values;
 	int *exits; // of each value: the command's exit status, or -1
 	size_t n_exits;
+	struct idl_words ephemeral; // those of the values that are
+	bool is_used; // so that it has all its values
 };
 
 struct idl_type {

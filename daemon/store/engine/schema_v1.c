@@ -557,7 +557,7 @@ static const char tasks[] =
 	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"
 	" project_id INTEGER NOT NULL REFERENCES projects,"
-	" kind TEXT NOT NULL," // by proto/task_kind.h alone: another one changes no table
+	" kind TEXT NOT NULL," // by the interface alone: another one changes no table
 	" name TEXT NOT NULL,"
 	" experiment_id INTEGER REFERENCES experiments," // that it changes when it ends
 	" run_id INTEGER REFERENCES runs," // NULL: none is needed, or rejected before there was one

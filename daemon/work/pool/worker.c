@@ -6,11 +6,11 @@
 
 #include "daemon/base/clock.h"
 
-/* A kind of job: its row is in proto/task_kind.h, what it does in a file of kinds/ or experiment/. */
-#define DECLARE(id, name, ephemeral) extern const struct job_kind name##_kind;
-TASK_KINDS(DECLARE)
-#define ROW(id, name, ephemeral) [TASK_KIND_##id] = &name##_kind,
-static const struct job_kind *const kinds[_TASK_KIND_MAX] = { TASK_KINDS(ROW) };
+/* Each kind of job that the interface lists is a file of kinds/ or experiment/. */
+#define DECLARE(id, name, exit_status, is_ephemeral) extern const struct job_kind name##_kind;
+EACH_TASK_KIND(DECLARE)
+#define ROW(id, name, exit_status, is_ephemeral) [TASK_KIND_##id] = &name##_kind,
+static const struct job_kind *const kinds[_TASK_KIND_MAX] = { EACH_TASK_KIND(ROW) };
 
 /* ---- Snapshots ---- */
 

@@ -74,7 +74,10 @@ static const struct {
 	  ":6: 'POST /m/end' may mean 'M' already" },
 	{ "interface a.b\n# access: own; replies: one; safe; http: GET /m/{x}\nmethod M(x: int) -> ()\n\n"
 	  "# access: own; replies: one; http: POST /m/{y}\nmethod N(y: ?string) -> ()\n", NULL },
-	{ "interface a.b\n# enum E: x y=z\n\ntype T ()\n", ":2: 'z' is no exit status" },
+	{ "interface a.b\n# enum E: x y=z\n\ntype T ()\n", ":2: 'z' is no exit status, and not 'ephemeral'" },
+	{ "interface a.b\n# enum E: x=3 y=ephemeral z\n\ntype T ()\n", NULL },
+	{ "interface a.b\n# enum E: x\n\ntype T (\n  x: string # one of: E\n)\n\n# enum E: y\n\ntype U ()\n",
+	  ":8: a field above is one of 'E' already" },
 	{ "interface a.b\n# enum E: x=3 y=3\n\ntype T ()\n", ":2: the number 3 is taken" },
 	{ "interface a.b\n# since: 0.2\ntype T (\n  x: ?int # since: 0.3\n)\n", NULL },
 };

@@ -183,6 +183,7 @@ static void start_run(int64_t attempt)
 {
 	const struct work_task task = {
 		.task_id = task_id,
+		.kind = TASK_KIND_EXPERIMENT,
 		.attempt = attempt,
 		.experiment_id = experiment_id,
 		.owner_uid = OWNER,
