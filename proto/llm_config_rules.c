@@ -71,7 +71,7 @@ static int check_endpoint(const struct check *check)
 	const struct provider *provider = check->provider;
 	bool simulated = provider_is_simulated(provider->name);
 
-	if (!simulated && strcmp(config->llm_model_name, PROVIDER_SIMULATED) == 0)
+	if (!simulated && strcmp(config->llm_model_name, ELLU_PROVIDER_SIMULATED) == 0)
 		return invalid(check, "llm_model_name", "the name of a model");
 	if (!url && !simulated && !provider->default_base)
 		return invalid(check, "llm_base_url", "the URL of the endpoint");
@@ -231,7 +231,7 @@ int llm_config_check_request(const struct ellu_llm_config *config, const char *p
 /* Of a custom provider that which its body has no place for. */
 static bool lacks(const struct ellu_llm_config *config, const struct provider *provider, const char *param)
 {
-	if (strcmp(provider->name, PROVIDER_CUSTOM) == 0)
+	if (strcmp(provider->name, ELLU_PROVIDER_CUSTOM) == 0)
 		return config->custom && !custom_has_place(config->custom, param);
 	for (const char *const *name = provider->lacks; name && *name; name++)
 		if (strcmp(*name, param) == 0)
@@ -333,7 +333,7 @@ int llm_config_region(const struct ellu_llm_config *config, const char *path, st
 bool llm_config_has_account(const struct ellu_llm_config *config)
 {
 	return config->api_key && *config->api_key == '{' &&
-	       strcmp(config->provider, PROVIDER_VERTEX) == 0;
+	       strcmp(config->provider, ELLU_PROVIDER_VERTEX) == 0;
 }
 
 static const char *take_member(json_object *json, const char *name, struct arena *arena)
@@ -452,13 +452,13 @@ static int check_template(const struct check *check, const struct ellu_custom *c
 static int check_custom(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
-	bool custom = strcmp(config->provider, PROVIDER_CUSTOM) == 0;
+	bool custom = strcmp(config->provider, ELLU_PROVIDER_CUSTOM) == 0;
 	void *record;
 	int r;
 
-	if (strcmp(config->provider, PROVIDER_BEDROCK) == 0)
+	if (strcmp(config->provider, ELLU_PROVIDER_BEDROCK) == 0)
 		return check_bedrock(check);
-	if (strcmp(config->provider, PROVIDER_VERTEX) == 0 && check_vertex(check) < 0)
+	if (strcmp(config->provider, ELLU_PROVIDER_VERTEX) == 0 && check_vertex(check) < 0)
 		return check->fault->code;
 	if (!config->custom)
 		return custom ? invalid(check, "custom", "what is asked and answered, for this provider") : 0;

@@ -16,11 +16,11 @@ static const struct provider providers[] = {
 	  .key_variable = "ANTHROPIC_API_KEY", .wants_key = true, .lacks = anthropic_lacks,
 	  .lacks_json_object = true, .batch_price_percent = 50 },
 	{ .name = "azure" },
-	{ .name = PROVIDER_BEDROCK, .key_variable = "AWS_BEARER_TOKEN_BEDROCK", .lacks = bedrock_lacks,
+	{ .name = ELLU_PROVIDER_BEDROCK, .key_variable = "AWS_BEARER_TOKEN_BEDROCK", .lacks = bedrock_lacks,
 	  .lacks_json_object = true },
 	{ .name = "cohere", .default_base = "https://api.cohere.com", .key_variable = "COHERE_API_KEY",
 	  .wants_key = true, .lacks = verbosity_lacks },
-	{ .name = PROVIDER_CUSTOM },
+	{ .name = ELLU_PROVIDER_CUSTOM },
 	{ .name = "deepseek", .default_base = "https://api.deepseek.com/v1",
 	  .key_variable = "DEEPSEEK_API_KEY", .wants_key = true },
 	{ .name = "gemini", .default_base = "https://generativelanguage.googleapis.com",
@@ -36,10 +36,10 @@ static const struct provider providers[] = {
 	  .key_variable = "OPENAI_API_KEY", .wants_key = true, .batch_price_percent = 50 },
 	{ .name = "openrouter", .default_base = "https://openrouter.ai/api/v1",
 	  .key_variable = "OPENROUTER_API_KEY", .wants_key = true },
-	{ .name = PROVIDER_SIMULATED },
+	{ .name = ELLU_PROVIDER_SIMULATED },
 	{ .name = "together", .default_base = "https://api.together.xyz/v1",
 	  .key_variable = "TOGETHER_API_KEY", .wants_key = true },
-	{ .name = PROVIDER_VERTEX, .lacks = verbosity_lacks },
+	{ .name = ELLU_PROVIDER_VERTEX, .lacks = verbosity_lacks },
 	{ .name = "xai", .default_base = "https://api.x.ai/v1", .key_variable = "XAI_API_KEY",
 	  .wants_key = true },
 };
@@ -54,5 +54,5 @@ const struct provider *provider_find(const char *name)
 
 bool provider_is_simulated(const char *name)
 {
-	return strcmp(name, PROVIDER_SIMULATED) == 0;
+	return strcmp(name, ELLU_PROVIDER_SIMULATED) == 0;
 }

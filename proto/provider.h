@@ -6,10 +6,7 @@
 
 #include <stdbool.h>
 
-#define PROVIDER_BEDROCK "bedrock" // whose requests may be signed
-#define PROVIDER_CUSTOM "custom" // its config says how it is asked
-#define PROVIDER_SIMULATED "simulated" // built in: needs no endpoint, and costs nothing
-#define PROVIDER_VERTEX "vertex" // whose key may be that of a service account
+#include "elluminate-types.h"
 
 struct provider {
 	const char *name;

@@ -49,7 +49,7 @@ static int ask(struct queue *queue, const struct live_task *task)
 
 static bool is_held(const struct live_task *task)
 {
-	return task->lasting_hold && strcmp(task->lasting_hold, TASK_HOLD_BUDGET) == 0;
+	return task->lasting_hold && strcmp(task->lasting_hold, ELLU_HOLD_BUDGET) == 0;
 }
 
 void queue_release_budgets(struct queue *queue, int64_t uid)

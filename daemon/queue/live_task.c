@@ -162,7 +162,7 @@ int live_task_move(struct live_task *task, enum live_state state)
 void live_task_set_work_hold(struct live_task *task, const char *hold)
 {
 	struct schedule *schedule = task->queue->schedule;
-	bool waits = hold && strcmp(hold, WORK_HOLD_BATCH) == 0;
+	bool waits = hold && strcmp(hold, ELLU_HOLD_BATCH) == 0;
 
 	task->work_hold = hold;
 	/* It takes nobody's place meanwhile. */
@@ -182,15 +182,13 @@ int live_task_place(struct live_task *task)
 
 /* ---- Holds ---- */
 
-static const char storage_hold[] = "storage";
-
 const char *live_task_moment_hold(const struct live_task *task)
 {
 	if (task_status_is_terminal(task->status))
 		return NULL;
 	/* Also one whose run gave up: only the store can say so. */
 	if (task->queue->trouble && (task->run || task->status == TASK_STARTED))
-		return storage_hold;
+		return ELLU_HOLD_STORAGE;
 	return task->run ? task->work_hold : NULL;
 }
 
@@ -204,7 +202,7 @@ void live_task_set_hold(struct live_task *task, const char *hold, const char *re
 	free(task->hold_reason);
 	task->hold_reason = reason ? strdup(reason) : NULL;
 	task->lasting_hold = hold;
-	if (hold && strcmp(hold, TASK_HOLD_BUDGET) == 0)
+	if (hold && strcmp(hold, ELLU_HOLD_BUDGET) == 0)
 		budget_await(task->queue);
 }
 
@@ -212,9 +210,11 @@ const char *live_task_hold_reason(const struct live_task *task, const char *hold
 {
 	if (hold && task->lasting_hold && strcmp(hold, task->lasting_hold) == 0)
 		return task->hold_reason;
-	if (hold && strcmp(hold, WORK_HOLD_BATCH) == 0)
+	if (hold && strcmp(hold, ELLU_HOLD_BATCH) == 0)
 		return "its provider has the cases as a batch, which may take a day";
-	return hold == storage_hold ? store_trouble_text(task->queue->trouble) : NULL;
+	if (hold && strcmp(hold, ELLU_HOLD_STORAGE) == 0)
+		return store_trouble_text(task->queue->trouble);
+	return NULL;
 }
 
 /* ---- The clock ---- */
@@ -268,7 +268,7 @@ void live_task_set_clock(struct live_task *task)
 {
 	const char *hold = live_task_hold(task);
 	bool ticks = rows[task->state].has_run && task->status == TASK_STARTED &&
-		     (!hold || strcmp(hold, WORK_HOLD_PROVIDER) == 0);
+		     (!hold || strcmp(hold, ELLU_HOLD_PROVIDER) == 0);
 
 	if (ticks == (task->run_since_usec != 0))
 		return;

@@ -27,7 +27,7 @@ const char *running_lasting_hold(const char *hold)
 {
 	if (!hold)
 		return NULL;
-	return strcmp(hold, TASK_HOLD_USER) == 0 ? TASK_HOLD_USER : TASK_HOLD_BUDGET;
+	return strcmp(hold, ELLU_HOLD_USER) == 0 ? ELLU_HOLD_USER : ELLU_HOLD_BUDGET;
 }
 
 void running_take_record(struct live_task *task, const struct ellu_task *record)

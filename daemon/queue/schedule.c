@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/base/fair.h"
+#include "proto/generated/interface.h"
 
 /* Slots are of two kinds. */
 enum slot {
@@ -33,9 +34,9 @@ struct schedule {
 };
 
 static const char *const priority_names[_PRIORITY_MAX] = {
-	[PRIORITY_INTERACTIVE] = "interactive",
-	[PRIORITY_NORMAL] = "normal",
-	[PRIORITY_BATCH] = "batch",
+#define ROW(id, name, exit_status, is_ephemeral) [PRIORITY_##id] = #name,
+	EACH_PRIORITY(ROW)
+#undef ROW
 };
 
 enum task_priority task_priority_from_name(const char *name)

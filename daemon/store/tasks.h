@@ -74,11 +74,8 @@ struct task_change {
 };
 void store_task_change(struct store *store, struct task_change *op);
 
-/* The holds that lie in a task's row; the others are of the moment. */
-#define TASK_HOLD_USER "user"
-#define TASK_HOLD_BUDGET "budget"
-
-/* Sets or clears the hold `user` of a task that waits or runs; one that is as wanted stays so.
+/* Sets or clears the hold `user` of a task that waits or runs; one that is as wanted stays so. It and `budget`
+ * lie in a task's row; the others are of the moment.
  * Conflict: it has ended, or is to be resumed and held for its budget. */
 struct task_pause {
 	struct store_request request;

@@ -47,15 +47,12 @@ struct work_end {
 	bool over_budget; // with TASK_PENDING: its cost limit was reached
 };
 
-/* What a running task may wait for, all of it. */
-#define WORK_HOLD_PROVIDER "provider" // that fails, or asks for a long pause
-#define WORK_HOLD_BATCH "batch" // that a provider has of it
-
 struct work_events {
 	/* A snapshot, at most one per WORK_PROGRESS_USEC and task, and one just before `finished`.
 	 * Borrowed for the call. */
 	void (*progress)(void *userdata, int64_t task_id, const struct ellu_progress *progress);
-	/* The task waits for one of those; or it no longer does: NULL. */
+	/* The task waits: for a `provider` that fails or asks for a long pause, or for the `batch` that one has
+	 * of it; or it no longer does: NULL. */
 	void (*held)(void *userdata, int64_t task_id, const char *hold);
 	/* It waits for these calls of tools, all of them; none: for no one any more. Borrowed. */
 	void (*tool_calls)(void *userdata, int64_t task_id,

@@ -393,7 +393,7 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 
 const struct dialect custom_dialects[] = {
 	{
-		.name = PROVIDER_CUSTOM,
+		.name = ELLU_PROVIDER_CUSTOM,
 		.path = "",
 		.media = MEDIA_ALL,
 		.prepare = prepare,

@@ -35,7 +35,7 @@ static int prepare(struct llm_target *target, const struct ellu_llm_config *conf
 static const struct embedding_form vectors = { .texts_max = 2048 };
 
 const struct dialect simulated_dialects[] = {
-	{ .name = PROVIDER_SIMULATED, .transport = TRANSPORT_SIMULATED, .prepare = prepare,
+	{ .name = ELLU_PROVIDER_SIMULATED, .transport = TRANSPORT_SIMULATED, .prepare = prepare,
 	  .media = MEDIA_ALL, .embedding = &vectors },
 	{ 0 },
 };

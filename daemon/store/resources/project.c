@@ -114,7 +114,7 @@ int default_llm_config_set(struct tx *tx, struct method_run *op)
 static int make(struct tx *tx, int64_t owner_uid, const char *name, const char *description,
 		int64_t *ret_id)
 {
-	static const char content[] = "{\"name\":\"simulated\",\"provider\":\"" PROVIDER_SIMULATED "\"}";
+	static const char content[] = "{\"name\":\"simulated\",\"provider\":\"" ELLU_PROVIDER_SIMULATED "\"}";
 	struct place place = { .owner_uid = owner_uid };
 	int64_t config_id;
 	void *config;

@@ -101,7 +101,7 @@ static int check_simulated(struct rating_submission *s, const struct ellu_llm_co
 		return 0;
 	r = db_int(s->tx->db, &one,
 		   "SELECT 1 FROM runs WHERE json_extract(config_snapshot, '$.provider')"
-		   " <> '" PROVIDER_SIMULATED "' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
+		   " <> '" ELLU_PROVIDER_SIMULATED "' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
 		   "is", s->origin.id, s->input->run_ids);
 	if (r > 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");

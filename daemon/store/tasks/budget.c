@@ -44,7 +44,7 @@ int budget_explain(struct tx *tx, struct task_row *row)
 	enum budget budget;
 	int r;
 
-	if (!task->hold || strcmp(task->hold, TASK_HOLD_BUDGET) != 0)
+	if (!task->hold || strcmp(task->hold, ELLU_HOLD_BUDGET) != 0)
 		return 0;
 	r = find(tx, row, &budget, &today);
 	if (r < 0 || budget == BUDGET_LEFT)

@@ -415,7 +415,7 @@ static int budget_hold(struct tx *tx, int64_t task_id, const char **ret_hold)
 
 	if (r >= 0)
 		r = budget_find(tx, &row, &budget);
-	*ret_hold = budget == BUDGET_LEFT ? NULL : TASK_HOLD_BUDGET;
+	*ret_hold = budget == BUDGET_LEFT ? NULL : ELLU_HOLD_BUDGET;
 	return r;
 }
 
@@ -490,9 +490,9 @@ static int task_pause_run(struct tx *tx, struct task_pause *op)
 		return r;
 	op->ret_task = row.task;
 	hold = op->ret_task->hold;
-	if (op->resume && hold && strcmp(hold, TASK_HOLD_BUDGET) == 0)
+	if (op->resume && hold && strcmp(hold, ELLU_HOLD_BUDGET) == 0)
 		r = budget_find(tx, &row, &budget);
-	if (r < 0 || (op->of_budget && (budget != BUDGET_LEFT || !hold || strcmp(hold, TASK_HOLD_BUDGET) != 0)))
+	if (r < 0 || (op->of_budget && (budget != BUDGET_LEFT || !hold || strcmp(hold, ELLU_HOLD_BUDGET) != 0)))
 		return r < 0 ? r : 0; // as it is
 	if (budget != BUDGET_LEFT)
 		return fault_conflict(tx->fault, "task", op->ret_task->name, op->task_id,
@@ -500,9 +500,9 @@ static int task_pause_run(struct tx *tx, struct task_pause *op)
 							  "its cost_limit is reached: raise it with TuneTask" :
 							  "the project's daily_cost_limit is reached: raise it "
 							  "with UpdateProject, or wait for tomorrow (UTC)");
-	if (op->resume ? !hold : hold && strcmp(hold, TASK_HOLD_USER) == 0)
+	if (op->resume ? !hold : hold && strcmp(hold, ELLU_HOLD_USER) == 0)
 		return 0; // as it is
-	r = set_hold(tx, op->task_id, op->resume ? NULL : TASK_HOLD_USER);
+	r = set_hold(tx, op->task_id, op->resume ? NULL : ELLU_HOLD_USER);
 	op->ret_changed = r >= 0;
 	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
 }
@@ -608,7 +608,7 @@ static int task_tune_run(struct tx *tx, struct task_tune *op)
 	if (r < 0)
 		return r;
 	hold = op->ret_task->hold;
-	if (!hold || strcmp(hold, TASK_HOLD_BUDGET) != 0)
+	if (!hold || strcmp(hold, ELLU_HOLD_BUDGET) != 0)
 		return 0;
 	row.task->progress = op->ret_task->progress;
 	row.task->cost_limit = op->ret_task->cost_limit;
