@@ -4,8 +4,8 @@
  * with their tasks, and responses with their ratings, over the same of one that has a thousand.
  * They are of ten users, and one of them asks; the two daemons are asked in turn.
  *
- * A filter of ListResponses that lets hardly any response through is left out, since it walks the
- * experiment by design. The filters here let all of them through, or name a row.
+ * The filters of ListResponses let all of them through, or none, or name a row. A verdict that none has is left
+ * out: who looks for it walks the experiment.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -180,7 +180,7 @@ static struct filled filled_with(int64_t n)
 /* ---- Asking ---- */
 
 static const struct {
-	const char *what;
+	const char *what; // "none ...": it has nothing to list
 	const char *method, *parameters; // the parameters as in quoted()
 } calls[] = {
 	{ "templates", "ListPromptTemplates", "'limit':50" },
@@ -215,6 +215,13 @@ static const struct {
 	{ "annotated arrival", "ListResponses", "'limit':50,'annotated':false,'order':'arrival'" },
 	{ "seconds", "ListResponses", "'limit':50,'min_duration_seconds':0,'max_duration_seconds':60" },
 	{ "tokens", "ListResponses", "'limit':50,'min_input_tokens':0,'max_output_tokens':1000000" },
+	{ "none failed", "ListResponses", "'limit':50,'failed':true" },
+	{ "none arrival", "ListResponses", "'limit':50,'failed':true,'order':'arrival'" },
+	{ "none duration", "ListResponses", "'limit':50,'failed':true,'order':'duration'" },
+	{ "none annotated", "ListResponses", "'limit':50,'annotated':true" },
+	{ "none overruled", "ListResponses", "'limit':50,'overruled':true" },
+	{ "none seconds", "ListResponses", "'limit':50,'min_duration_seconds':60" },
+	{ "none tokens", "ListResponses", "'limit':50,'min_output_tokens':1000000,'order':'tokens'" },
 	{ "ratings", "ListRatings", "'experiment':{'name':'Lists'},'limit':50" },
 	{ "ratings response", "ListRatings", "'experiment':{'name':'Lists'},'response_id':1050" },
 };
@@ -224,14 +231,15 @@ static double seconds_of(struct filled *filled, size_t call)
 {
 	const char *experiment = strcmp(calls[call].method, "ListResponses") ? "" :
 				 "\"experiment\":{\"name\":\"Lists\"},";
+	const bool none = strncmp(calls[call].what, "none ", strlen("none ")) == 0;
 	pid_t pid = daemon_pid(filled->daemon);
 	double begin = bench_cpu_seconds(pid);
 	json_object *reply = wire_call(filled->wire, calls[call].method, "%s",
 				       text("{\"project\":\"default\",%s%s}", experiment,
 					    requoted(calls[call].parameters)));
 
-	if (at_has(reply, "items") && at_count(reply, "items") == 0)
-		die("%s %s lists nothing", calls[call].method, calls[call].parameters);
+	if (at_has(reply, "items") && (at_count(reply, "items") == 0) != none)
+		die("%s %s lists %s", calls[call].method, calls[call].parameters, none ? "something" : "nothing");
 	json_object_put(reply);
 	return bench_cpu_seconds(pid) - begin;
 }

@@ -527,6 +527,29 @@ static const char runs[] =
 	" PRIMARY KEY (run_id, by_tokens, block, rank, response_id)"
 	") STRICT, WITHOUT ROWID;"
 
+	/* What each of these blocks is between: see response_blocks.h. Of booleans too. NULL: what none
+	 * of its responses is known to have. */
+	"CREATE TABLE response_blocks ("
+	" run_id INTEGER NOT NULL,"
+	" block INTEGER NOT NULL,"
+	" after INTEGER NOT NULL," // the block before, or 0
+	" owner_uid INTEGER NOT NULL,"
+	" min_epoch INTEGER NOT NULL,"
+	" max_epoch INTEGER NOT NULL,"
+	" min_failed INTEGER NOT NULL,"
+	" max_failed INTEGER NOT NULL,"
+	" min_annotated INTEGER NOT NULL,"
+	" max_annotated INTEGER NOT NULL,"
+	" min_duration INTEGER,"
+	" max_duration INTEGER,"
+	" min_input INTEGER,"
+	" max_input INTEGER,"
+	" min_output INTEGER,"
+	" max_output INTEGER,"
+	" max_edited INTEGER NOT NULL," // a person has, or had, a verdict on it
+	" PRIMARY KEY (run_id, block)"
+	") STRICT, WITHOUT ROWID;"
+
 	"CREATE TABLE ratings ("
 	" id INTEGER PRIMARY KEY,"
 	" owner_uid INTEGER NOT NULL,"

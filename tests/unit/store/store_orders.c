@@ -1,4 +1,5 @@
-/* Responses by what they took: the same whether they lie in blocks or not, and after a retry. */
+/* Responses by what they took, and those that a filter lets through: the same whether they lie in blocks or
+ * not, and after a retry. */
 #include <stdio.h>
 #include <string.h>
 
@@ -116,7 +117,184 @@ START_TEST(in_blocks)
 }
 END_TEST
 
+/* ---- Filters ---- */
+
+#define MIXED 4600 // four blocks, and some behind them
+#define MIXED_FAILED 2345
+
+/* Five rows, in no order; one failed. What they took grows as they come; some have no known tokens, and a
+ * block of them took nobody's time. */
+static const struct ellu_task *make_mixed(void)
+{
+	const struct ellu_task *task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
+					      " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
+					      "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1},"
+					      " {\"n\": 2}, {\"n\": 3}, {\"n\": 4}, {\"n\": 5}]}}, \"criteria\": [\"Is it?\"],"
+					      " \"n_epochs\": %d}", EPOCHS);
+	char sql[900];
+
+	snprintf(sql, sizeof(sql), "WITH RECURSIVE each (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM each WHERE"
+		 " n < %d) INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
+		 " response_text, error, attempts, duration_usec, input_tokens, output_tokens, replaced, created_at)"
+		 " SELECT %d, %d, %d, 1 + n * 4673 %% 5000 / %d, 1 + n * 4673 %% %d, 'text', iif(n = %d,"
+		 " '{\"code\": \"Timeout\", \"message\": \"late\"}', NULL), 1,"
+		 " iif(n > 3000 AND n <= 4000, NULL, 1000000 * (n / 20)),"
+		 " iif(n %% 13 = 0, NULL, n %% 7), iif(n %% 1500 = 1400, 500, 5), 0, 1 FROM each",
+		 MIXED, UID, (int)load_run(&f, *task->experiment_id)->project_id,
+		 (int)load_run(&f, *task->experiment_id)->run_id, EPOCHS, EPOCHS, MIXED_FAILED);
+	look_run(&f, sql);
+	return task;
+}
+
+#define OVERRULED                                                                               \
+	"EXISTS (SELECT 1 FROM ratings p JOIN ratings g ON g.response_id = p.response_id"       \
+	" WHERE p.response_id = r.id AND p.judge_id IS NULL AND g.judge_id IS NOT NULL"         \
+	" AND p.value <> g.value)"
+
+static const struct {
+	const char *filter, *sql;
+	bool none; // lets nothing through, at first
+} filters[] = {
+	{ "\"failed\": true", "r.error IS NOT NULL", false },
+	{ "\"failed\": true, \"max_duration_seconds\": 3", "0", true },
+	{ "\"annotated\": true", "r.annotation IS NOT NULL", true },
+	{ "\"overruled\": true", OVERRULED, true },
+	{ "\"epoch\": 7", "r.epoch = 7", false },
+	{ "\"min_duration_seconds\": 1000", "r.duration_usec >= 1000000000", true },
+	{ "\"min_duration_seconds\": 226", "r.duration_usec >= 226000000", false }, // behind the blocks
+	{ "\"min_duration_seconds\": 48, \"max_duration_seconds\": 52",
+	  "r.duration_usec BETWEEN 48000000 AND 52000000", false }, // in two
+	{ "\"max_duration_seconds\": 1", "r.duration_usec <= 1000000", false },
+	{ "\"min_input_tokens\": 7", "r.input_tokens >= 7", true },
+	{ "\"min_output_tokens\": 100", "r.output_tokens >= 100", false }, // in three
+	{ "\"max_output_tokens\": 4", "r.output_tokens < 5", true },
+	{ "\"max_input_tokens\": 0, \"max_duration_seconds\": 40",
+	  "r.input_tokens = 0 AND r.duration_usec <= 40000000", false },
+};
+
+static const char *const orders[][2] = {
+	{ "row", "r.template_variables_id, r.epoch" },
+	{ "arrival", "r.id" },
+	{ "duration", "coalesce(r.duration_usec, 0) DESC, r.id" },
+	{ "tokens", "coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0) DESC, r.id" },
+};
+
+#define N(array) (sizeof(array) / sizeof(array[0]))
+
+/* All pages have what the database has, in its order, and count as many. */
+static void compare(size_t filter, size_t order)
+{
+	const struct ellu_list_responses_reply *some = NULL;
+	sqlite3 *db = look(&f);
+	char text[1000];
+	sqlite3_stmt *q;
+	size_t i = 0;
+	int64_t n = 0;
+
+	snprintf(text, sizeof(text), "SELECT r.id FROM responses r WHERE %s ORDER BY %s", filters[filter].sql,
+		 orders[order][1]);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, text, -1, &q, NULL), SQLITE_OK);
+	snprintf(text, sizeof(text), ", \"limit\": 30, %s", filters[filter].filter);
+	some = page(orders[order][0], text);
+	for (; sqlite3_step(q) == SQLITE_ROW; n++) {
+		if (i == some->n_items) {
+			ck_assert_ptr_nonnull(some->next_cursor);
+			snprintf(text, sizeof(text), ", \"limit\": 30, %s, \"cursor\": \"%s\"",
+				 filters[filter].filter, some->next_cursor);
+			some = page(orders[order][0], text);
+			i = 0;
+		}
+		ck_assert_uint_lt(i, some->n_items);
+		ck_assert_int_eq(some->items[i++]->id, sqlite3_column_int64(q, 0));
+	}
+	ck_assert_uint_eq(i, some->n_items);
+	ck_assert_ptr_null(some->next_cursor);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+	snprintf(text, sizeof(text), ", \"limit\": 1, \"count\": true, %s", filters[filter].filter);
+	ck_assert_int_eq(*page(orders[order][0], text)->count, n);
+}
+
+static void compare_all(void)
+{
+	for (size_t filter = 0; filter < N(filters); filter++)
+		for (size_t order = 0; order < N(orders); order++)
+			compare(filter, order);
+}
+
+/* Of a first page. */
+static int64_t steps_of(size_t filter, size_t order)
+{
+	char more[200];
+
+	snprintf(more, sizeof(more), ", \"limit\": 30, %s", filters[filter].filter);
+	(void)page(orders[order][0], more);
+	return list.request.steps;
+}
+
+static void annotate(int64_t id, const char *text)
+{
+	struct method_run op = { .scope = own };
+
+	method_of(&f, &op, METHOD_ANNOTATE_RESPONSE, "{\"response_id\": %d, \"annotation\": \"%s\"}", (int)id, text);
+	CALL_OK(&f, store_method_run, &op);
+}
+
+/* A block that was told to have none of something comes to have it. */
+static void change(const struct ellu_task *task)
+{
+	struct method_run edit = { .scope = own };
+	struct task_submit retry = { .scope = own };
+	const int64_t row_id = look_int(&f, "SELECT template_variables_id FROM responses WHERE error IS NOT NULL");
+	const int64_t epoch = look_int(&f, "SELECT epoch FROM responses WHERE error IS NOT NULL");
+
+	for (int id = 900; id < 4600; id += 1300)
+		annotate(id, "odd");
+	annotate(2200, "none");
+	annotate(2200, "");
+	method_of(&f, &edit, METHOD_EDIT_RATING, "{\"response_id\": 3100, \"criterion_id\": 1, \"rating\": \"NO\"}");
+	CALL_OK(&f, store_method_run, &edit);
+
+	task_of(&f, &retry, METHOD_RETRY_FAILED, "{\"experiment\": {\"name\": \"X\"}}");
+	CALL_OK(&f, store_task_submit, &retry);
+	ck_assert_int_eq(answer(&f, load_run(&f, *task->experiment_id), row_id, epoch, "now"), MIXED_FAILED);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE error IS NOT NULL"), 0);
+	compare_all();
+	finish(&f, retry.ret_task->id, TASK_REVOKED);
+}
+
+START_TEST(filtered)
+{
+	struct method_run gone = { .scope = own };
+	int64_t steps[N(filters)][N(orders)];
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = make_mixed();
+	rate(&f, load_run(&f, *task->experiment_id), 3100, 1, 0, 1, true);
+	for (size_t filter = 0; filter < N(filters); filter++)
+		for (size_t order = 0; order < N(orders); order++)
+			steps[filter][order] = steps_of(filter, order);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM response_blocks"), 0);
+	finish(&f, task->id, TASK_REVOKED);
+	fixture_await(&f, "SELECT count(*) FROM response_blocks", 4);
+	fixture_await(&f, "SELECT count(*) FROM runs WHERE unordered", 0);
+	compare_all();
+	/* What nothing is let through of looks at those behind the blocks. */
+	for (size_t filter = 0; filter < N(filters); filter++)
+		for (size_t order = 0; filters[filter].none && order < N(orders); order++)
+			ck_assert_int_lt(4 * steps_of(filter, order), steps[filter][order]);
+	change(task);
+
+	method_of(&f, &gone, METHOD_DELETE_EXPERIMENT, "{\"experiment\": {\"name\": \"X\"}}");
+	CALL_OK(&f, store_method_run, &gone);
+	/* The response of the newest rating waits for a newer one. */
+	fixture_await(&f, "SELECT count(*) FROM response_blocks", 1);
+	fixture_close(&f);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(in_blocks);
+	return RUN_TESTS(in_blocks, filtered);
 }

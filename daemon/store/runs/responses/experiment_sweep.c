@@ -4,6 +4,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/engine/statement.h"
+#include "daemon/store/runs/responses/response_blocks.h"
 #include "daemon/store/runs/responses/response_order.h"
 
 #define CHUNK 500 // responses that one step looks at
@@ -150,6 +151,8 @@ static int sweep_chunk(struct dying *dying, const struct chunk *chunk)
 			r = discard(dying->db, chunk->ids[i]);
 		dying->swept_id = chunk->ids[i];
 	}
+	if (r >= 0)
+		r = response_blocks_delete(dying->db, dying->run_id, dying->swept_id);
 	return r < 0 ? r : db_run(dying->db, "UPDATE experiments SET swept_response_id = ?2 WHERE id = ?1",
 				  "ii", dying->id, dying->swept_id);
 }

@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/store/runs/responses/answered_by.h"
+#include "daemon/store/runs/responses/response_blocks.h"
 #include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
 #include "proto/text/template.h"
@@ -315,6 +316,9 @@ static int list_ranked(struct listing *listing)
 	}
 	if (r <= 0 || !last)
 		return r < 0 ? r : 0;
+	/* The walk by rows may go on behind it: it counts their number only to end with the last one. */
+	if (ranking->by_rows)
+		return page_continues(listing->tx, &listing->page, last->id, 0);
 	return page_continues(listing->tx, &listing->page, last->rank < 0 ? -last->rank : last->rank,
 			      last->id);
 }
@@ -389,7 +393,7 @@ static enum response_order order_of(const char *name)
 }
 
 /* With room for one more than the page has, to know whether there is one. */
-static int begin_ranking(struct listing *listing)
+static int begin_ranking(struct listing *listing, bool by_rows)
 {
 	const struct page *page = &listing->page;
 	struct response_ranking *ranking = tx_alloc(listing->tx, sizeof(*ranking));
@@ -397,14 +401,19 @@ static int begin_ranking(struct listing *listing)
 	if (!ranking)
 		return -ENOMEM;
 	*ranking = (struct response_ranking){ .order = listing->order, .capacity = page->limit + 1,
-					      .counts = page->counted };
+					      .by_rows = by_rows, .counts = page->counted };
 	ranking->first = tx_array(listing->tx, ranking->capacity, sizeof(*ranking->first));
-	if (page->resumed)
+	listing->ranking = ranking;
+	if (by_rows)
+		ranking->after = (struct response_rank){ .rank = listing->at.sequence,
+							 .row_id = listing->at.row_id,
+							 .epoch = listing->at.epoch,
+							 .id = listing->at.id };
+	else if (page->resumed)
 		ranking->after = (struct response_rank){
 			.rank = ranking->order >= ORDER_DURATION ? -page->major : page->major,
 			.id = page->minor,
 		};
-	listing->ranking = ranking;
 	return ranking->first ? 0 : -ENOMEM;
 }
 
@@ -437,8 +446,12 @@ static int begin(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = load_source(tx, &listing->run, &listing->source);
 	if (r >= 0 && ranked)
-		return begin_ranking(listing);
-	return r >= 0 && listing->page.resumed ? resume(listing) : r;
+		return begin_ranking(listing, /* by_rows= */ false);
+	if (r >= 0 && listing->page.resumed)
+		r = resume(listing);
+	if (r >= 0 && listing->order == ORDER_ROW)
+		r = response_spans_are_few(tx, &listing->run, &listing->filter);
+	return r > 0 ? begin_ranking(listing, /* by_rows= */ true) : r;
 }
 
 int responses_list(struct tx *tx, struct method_run *op)

@@ -58,8 +58,11 @@ enum response_order {
 	ORDER_TOKENS,
 };
 
+/* By rows the rank is the sequence of their batch, and what follows decides; else they are zero. */
 struct response_rank {
 	int64_t rank;
+	int64_t row_id;
+	int64_t epoch;
 	int64_t id;
 };
 
@@ -70,13 +73,15 @@ struct response_head {
 };
 
 /* The first responses by something that no index has, in steps: of each block that is in that order the
- * first, and of those that are in none all are looked at, and so many kept. */
+ * first, and of those that are in none all are looked at, and so many kept. By rows, those of the blocks
+ * that may have some which the filter lets through. */
 struct response_ranking {
 	enum response_order order;
 	struct response_rank after; // only what is behind it; an id of 0: all
 	struct response_rank *first; // room for `capacity`
 	size_t capacity;
 	size_t n;
+	bool by_rows; // of the whole run, unlike ORDER_ROW of a single one
 	bool counts; // how many the filter lets through, before `after` too: all are looked at
 	bool passed_blocks, found_heads;
 	struct response_head *heads; // a heap: none comes before the first

@@ -2,8 +2,7 @@
 
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/sweep.h"
-
-#define BLOCK 1000 // responses: a few milliseconds of the writer
+#include "daemon/store/runs/responses/response_blocks.h"
 
 /* ---- Which runs ---- */
 
@@ -19,13 +18,13 @@ static int is_due(struct tx *tx, int changed)
 
 int response_order_due(struct tx *tx, int64_t run_id)
 {
-	return is_due(tx, db_run(tx->db, DUE "?1", "ib", run_id, BLOCK));
+	return is_due(tx, db_run(tx->db, DUE "?1", "ib", run_id, RESPONSE_BLOCK));
 }
 
 int response_order_due_task(struct tx *tx, int64_t task_id)
 {
 	return is_due(tx, db_run(tx->db, DUE "(SELECT run_id FROM tasks WHERE id = ?1)", "ib", task_id,
-				 BLOCK));
+				 RESPONSE_BLOCK));
 }
 
 /* ---- Blocks ---- */
@@ -40,23 +39,24 @@ static int fill_block(struct db *db, int64_t run_id, int64_t after, int64_t last
 {
 	int r = db_run(db, FILL("0", RESPONSE_RANK_BY_DURATION), "iii", run_id, after, last);
 
-	return r < 0 ? r : db_run(db, FILL("1", RESPONSE_RANK_BY_TOKENS), "iii", run_id, after, last);
+	if (r >= 0)
+		r = db_run(db, FILL("1", RESPONSE_RANK_BY_TOKENS), "iii", run_id, after, last);
+	return r < 0 ? r : response_block_make(db, run_id, after, last);
 }
 
 int response_order_sweep(struct db *db)
 {
-	int64_t run_id, after = 0, last;
+	int64_t run_id, after, last;
 	int r;
 
 	r = db_int(db, &run_id, "SELECT id FROM runs INDEXED BY runs_unordered WHERE unordered"
 				" ORDER BY id LIMIT 1", "");
 	if (r <= 0)
 		return r;
-	r = db_int(db, &after, "SELECT max(block) FROM response_orders WHERE run_id = ?1"
-			       " AND by_tokens = 0", "i", run_id);
+	r = response_block_last(db, run_id, &after);
 	if (r >= 0)
 		r = db_int(db, &last, "SELECT id FROM responses WHERE run_id = ?1 AND id > ?2"
-				      " ORDER BY id LIMIT 1 OFFSET ?3", "iib", run_id, after, BLOCK - 1);
+				      " ORDER BY id LIMIT 1 OFFSET ?3", "iib", run_id, after, RESPONSE_BLOCK - 1);
 	if (r > 0)
 		r = fill_block(db, run_id, after, last);
 	else if (r == 0)
@@ -66,17 +66,16 @@ int response_order_sweep(struct db *db)
 
 /* ---- One response ---- */
 
-#define ITS_BLOCK(by_tokens)                                                                    \
-	"(SELECT min(b.block) FROM response_orders b WHERE b.run_id = r.run_id"                 \
-	" AND b.by_tokens = " by_tokens " AND b.block >= r.id)"
+#define ITS_BLOCK                                                                               \
+	"(SELECT min(b.block) FROM response_blocks b WHERE b.run_id = r.run_id AND b.block >= r.id)"
 #define TAKE(by_tokens, rank)                                                                   \
 	"DELETE FROM response_orders WHERE (run_id, by_tokens, block, rank, response_id) ="     \
-	" (SELECT r.run_id, " by_tokens ", " ITS_BLOCK(by_tokens) ", " rank ", r.id"            \
+	" (SELECT r.run_id, " by_tokens ", " ITS_BLOCK ", " rank ", r.id"                       \
 	"  FROM responses r WHERE r.id = ?1)"
 #define PUT(by_tokens, rank)                                                                    \
 	"INSERT INTO response_orders (run_id, by_tokens, block, rank, response_id, owner_uid)"  \
-	" SELECT r.run_id, " by_tokens ", " ITS_BLOCK(by_tokens) ", " rank ", r.id, r.owner_uid" \
-	" FROM responses r WHERE r.id = ?1 AND " ITS_BLOCK(by_tokens) " IS NOT NULL"
+	" SELECT r.run_id, " by_tokens ", " ITS_BLOCK ", " rank ", r.id, r.owner_uid"           \
+	" FROM responses r WHERE r.id = ?1 AND " ITS_BLOCK " IS NOT NULL"
 
 int response_order_take(struct db *db, int64_t response_id)
 {
@@ -89,5 +88,7 @@ int response_order_put(struct db *db, int64_t response_id)
 {
 	int r = db_run(db, PUT("0", RESPONSE_RANK_BY_DURATION), "i", response_id);
 
-	return r < 0 ? r : db_run(db, PUT("1", RESPONSE_RANK_BY_TOKENS), "i", response_id);
+	if (r >= 0)
+		r = db_run(db, PUT("1", RESPONSE_RANK_BY_TOKENS), "i", response_id);
+	return r < 0 ? r : response_block_widen(db, response_id);
 }

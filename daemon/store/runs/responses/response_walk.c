@@ -4,6 +4,7 @@
 
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/responses/response.h"
+#include "daemon/store/runs/responses/response_blocks.h"
 #include "daemon/store/runs/responses/response_order.h"
 
 /* ---- The filter ---- */
@@ -129,27 +130,43 @@ static int step_by_row(struct response_walk *walk)
 
 /* ---- By arrival ---- */
 
-static int step_by_arrival(struct response_walk *walk)
+static int walk_span(struct response_walk *walk, const struct response_span *span, int *left)
 {
-	size_t n_looks = 0;
 	QUERY q = NULL;
 	int r;
 
 	r = db_query(walk->tx->db, &q,
 		     "SELECT 0, r.id, r.epoch," LETS_THROUGH " FROM responses r"
-		     " WHERE r.run_id = ?1 AND r.id > ?15 ORDER BY r.id LIMIT ?16",
-		     LETS_THROUGH_FORMAT "ib", LETS_THROUGH_VALUES(walk->run, walk->filter),
-		     walk->at.id, LOOKS_MAX);
+		     " WHERE r.run_id = ?1 AND r.id > ?15 AND r.id <= ?16 ORDER BY r.id LIMIT ?17",
+		     LETS_THROUGH_FORMAT "iib", LETS_THROUGH_VALUES(walk->run, walk->filter),
+		     span->after, span->last, *left);
 	while (r >= 0 && (r = db_next(walk->tx->db, q)) > 0) {
 		int64_t id = column_int(q, COLUMN_RESPONSE);
 
-		n_looks++;
+		--*left;
 		r = column_int(q, COLUMN_LETS_THROUGH) ? walk->found(walk, id) : 0;
 		if (r != 0)
 			return r < 0 ? r : RESPONSE_WALK_STOPPED;
 		walk->at.id = id;
 	}
-	return r < 0 ? r : n_looks == LOOKS_MAX ? RESPONSE_WALK_MORE : RESPONSE_WALK_END;
+	return r;
+}
+
+static int step_by_arrival(struct response_walk *walk)
+{
+	struct response_span span = { .last = 0 };
+	int left = LOOKS_MAX, r;
+
+	while (left > 0 && span.last != INT64_MAX) {
+		r = response_span_find(walk->tx, walk->run->id, walk->filter, walk->at.id, &span);
+		if (r >= 0)
+			r = walk_span(walk, &span, &left);
+		if (r != 0)
+			return r;
+		if (left > 0 && span.last != INT64_MAX)
+			walk->at.id = span.last;
+	}
+	return left > 0 ? RESPONSE_WALK_END : RESPONSE_WALK_MORE;
 }
 
 int response_walk_step(struct response_walk *walk)
@@ -161,8 +178,9 @@ int response_walk_step(struct response_walk *walk)
 
 /* ---- Places ---- */
 
-int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
-			int64_t row_number, struct response_place *ret_place)
+/* 1: it is in one of the run's rows. */
+static int place_find(struct tx *tx, const struct run_row *run, int64_t response_id,
+		      struct response_place *ret_place)
 {
 	QUERY q = NULL;
 	int r;
@@ -172,35 +190,47 @@ int response_place_read(struct tx *tx, const struct run_row *run, int64_t respon
 			       " CROSS JOIN row_batches b ON b.id = v.batch_id"
 			       " WHERE r.id = ?1 AND r.run_id = ?2 AND b.sequence IS NOT NULL",
 		   "ii", response_id, run->id);
+	if (r > 0)
+		*ret_place = (struct response_place){
+			.sequence = column_int(q, 0),
+			.row_id = column_int(q, 1),
+			.epoch = column_int(q, 2),
+			.id = response_id,
+		};
+	return r;
+}
+
+int response_place_read(struct tx *tx, const struct run_row *run, int64_t response_id,
+			int64_t row_number, struct response_place *ret_place)
+{
+	int r = place_find(tx, run, response_id, ret_place);
+
 	if (r <= 0)
 		return r < 0 ? r : fault_invalid(tx->fault, "cursor", PAGE_CURSOR_EXPECTED);
-	*ret_place = (struct response_place){
-		.sequence = column_int(q, 0),
-		.row_id = column_int(q, 1),
-		.row_number = row_number,
-		.epoch = column_int(q, 2),
-		.id = response_id,
-	};
+	ret_place->row_number = row_number;
 	return 0;
 }
 
 /* ---- By rank ---- */
 
-/* Whether (rank, id) comes behind that of the entry. */
-static bool is_behind(int64_t rank, int64_t id, const struct response_rank *entry)
+static bool is_behind(const struct response_rank *rank, const struct response_rank *other)
 {
-	return rank != entry->rank ? rank > entry->rank : id > entry->id;
+	if (rank->rank != other->rank)
+		return rank->rank > other->rank;
+	if (rank->row_id != other->row_id)
+		return rank->row_id > other->row_id;
+	return rank->epoch != other->epoch ? rank->epoch > other->epoch : rank->id > other->id;
 }
 
 /* The first so many of all, in their order. */
-static void keep_first(struct response_ranking *ranking, int64_t rank, int64_t id)
+static void keep_first(struct response_ranking *ranking, const struct response_rank *rank)
 {
 	size_t at = ranking->n;
 
 	ranking->n_found++;
-	if (ranking->after.id && !is_behind(rank, id, &ranking->after))
+	if (ranking->after.id && !is_behind(rank, &ranking->after))
 		return;
-	while (at > 0 && !is_behind(rank, id, &ranking->first[at - 1]))
+	while (at > 0 && !is_behind(rank, &ranking->first[at - 1]))
 		at--;
 	if (at == ranking->capacity)
 		return;
@@ -208,7 +238,20 @@ static void keep_first(struct response_ranking *ranking, int64_t rank, int64_t i
 		ranking->n++;
 	memmove(&ranking->first[at + 1], &ranking->first[at],
 		(ranking->n - at - 1) * sizeof(*ranking->first));
-	ranking->first[at] = (struct response_rank){ .rank = rank, .id = id };
+	ranking->first[at] = *rank;
+}
+
+/* 1: it is in one of the run's rows. */
+static int rank_by_row(struct tx *tx, const struct run_row *run, int64_t response_id,
+		       struct response_rank *ret_rank)
+{
+	struct response_place place;
+	int r = place_find(tx, run, response_id, &place);
+
+	if (r > 0)
+		*ret_rank = (struct response_rank){ .rank = place.sequence, .row_id = place.row_id,
+						    .epoch = place.epoch, .id = response_id };
+	return r;
 }
 
 /* What is not in a block. ?15 is the order. */
@@ -217,37 +260,77 @@ static void keep_first(struct response_ranking *ranking, int64_t rank, int64_t i
 	" WHEN 2 THEN " RESPONSE_RANK_BY_DURATION " ELSE " RESPONSE_RANK_BY_TOKENS " END"       \
 	" FROM responses r"
 
+/* How many it has looked at. */
+static int rank_those(struct tx *tx, const struct run_row *run, struct response_ranking *ranking,
+		      sqlite3_stmt *q)
+{
+	int r, n_looks = 0;
+
+	while ((r = db_next(tx->db, q)) > 0) {
+		struct response_rank rank = { .rank = column_int(q, 2), .id = column_int(q, 0) };
+
+		n_looks++;
+		ranking->looked_at = rank.id;
+		if (!column_int(q, 1))
+			continue;
+		r = ranking->by_rows ? rank_by_row(tx, run, rank.id, &rank) : 1;
+		if (r < 0)
+			return r;
+		if (r > 0)
+			keep_first(ranking, &rank);
+	}
+	return r < 0 ? r : n_looks;
+}
+
+/* A row has no more responses than there are epochs. */
+static int rank_row(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
+		    struct response_ranking *ranking)
+{
+	QUERY q = NULL;
+	int r = db_query(tx->db, &q, RANKED " WHERE r.template_variables_id = ?16 AND r.run_id = ?1",
+			 LETS_THROUGH_FORMAT "bi", LETS_THROUGH_VALUES(run, filter), (int)ranking->order,
+			 *filter->row_id);
+
+	if (r >= 0)
+		r = rank_those(tx, run, ranking, q);
+	return r < 0 ? r : 0;
+}
+
+static int rank_span(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
+		     struct response_ranking *ranking, const struct response_span *span, int most)
+{
+	QUERY q = NULL;
+	int r = db_query(tx->db, &q, RANKED " WHERE r.run_id = ?1 AND r.id > ?16 AND r.id <= ?17"
+				     " ORDER BY r.id LIMIT ?18", LETS_THROUGH_FORMAT "biib",
+			 LETS_THROUGH_VALUES(run, filter), (int)ranking->order, span->after, span->last, most);
+
+	return r < 0 ? r : rank_those(tx, run, ranking, q);
+}
+
 static int rank_each(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
 		     struct response_ranking *ranking)
 {
-	int64_t n_looks = 0;
-	QUERY q = NULL;
-	int r;
+	struct response_span span = { .last = 0 };
+	int left = LOOKS_MAX, r;
 
-	/* A row has no more responses than there are epochs. */
-	if (filter->row_id)
-		r = db_query(tx->db, &q, RANKED " WHERE r.template_variables_id = ?16 AND r.run_id = ?1",
-			     LETS_THROUGH_FORMAT "bi", LETS_THROUGH_VALUES(run, filter),
-			     (int)ranking->order, *filter->row_id);
-	else
-		r = db_query(tx->db, &q, RANKED " WHERE r.run_id = ?1 AND r.id > ?16 ORDER BY r.id"
-			     " LIMIT ?17", LETS_THROUGH_FORMAT "bib",
-			     LETS_THROUGH_VALUES(run, filter), (int)ranking->order,
-			     ranking->looked_at, LOOKS_MAX);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
-		n_looks++;
-		ranking->looked_at = column_int(q, 0);
-		if (column_int(q, 1))
-			keep_first(ranking, column_int(q, 2), ranking->looked_at);
+	while (left > 0 && span.last != INT64_MAX) {
+		r = response_span_find(tx, run->id, filter, ranking->looked_at, &span);
+		if (r >= 0)
+			r = rank_span(tx, run, filter, ranking, &span, left);
+		if (r < 0)
+			return r;
+		left -= r;
+		if (left > 0 && span.last != INT64_MAX)
+			ranking->looked_at = span.last;
 	}
-	return r < 0 ? r : !filter->row_id && n_looks == LOOKS_MAX;
+	return left == 0;
 }
 
 /* ---- The first of all blocks ---- */
 
 static bool is_before(const struct response_head *a, const struct response_head *b)
 {
-	return is_behind(b->next.rank, b->next.id, &a->next);
+	return is_behind(&b->next, &a->next);
 }
 
 static void sift_down(struct response_ranking *ranking, size_t at)
@@ -299,21 +382,18 @@ static int head_advance(struct tx *tx, const struct run_row *run, const struct r
 }
 
 /* 1: that of the next block was found; 0: there is none. */
-static int find_head(struct tx *tx, const struct run_row *run, struct response_ranking *ranking)
+static int find_head(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
+		     struct response_ranking *ranking)
 {
+	static const struct response_rank beginning = { .rank = INT64_MIN };
 	struct response_head head = { 0 };
-	QUERY q = NULL;
-	int r = db_row(tx->db, &q, "SELECT rank, response_id, block FROM response_orders WHERE run_id = ?1"
-				   " AND by_tokens = ?2 AND block > ?3 ORDER BY block, rank, response_id"
-				   " LIMIT 1",
-		       "ibi", run->id, (int)(ranking->order == ORDER_TOKENS), ranking->looked_at);
+	int64_t after;
+	int r = response_block_find(tx, run->id, filter, ranking->looked_at, &after, &head.block);
 
 	if (r <= 0)
 		return r;
-	head.next = (struct response_rank){ .rank = column_int(q, 0), .id = column_int(q, 1) };
-	ranking->looked_at = head.block = column_int(q, 2);
-	if (ranking->after.id && !is_behind(head.next.rank, head.next.id, &ranking->after))
-		r = head_advance(tx, run, ranking, &ranking->after, &head);
+	ranking->looked_at = head.block;
+	r = head_advance(tx, run, ranking, ranking->after.id ? &ranking->after : &beginning, &head);
 	return r > 0 ? keep_head(tx, ranking, &head) : r < 0 ? r : 1;
 }
 
@@ -329,7 +409,7 @@ static int take_first(struct tx *tx, const struct run_row *run, const struct res
 		r = db_int(tx->db, &wanted, "SELECT" LETS_THROUGH " FROM responses r WHERE r.id = ?15",
 			   LETS_THROUGH_FORMAT "i", LETS_THROUGH_VALUES(run, filter), taken.id);
 	if (r > 0 && wanted)
-		keep_first(ranking, taken.rank, taken.id);
+		keep_first(ranking, &taken);
 	if (r >= 0)
 		r = head_advance(tx, run, ranking, &taken, &ranking->heads[0]);
 	if (r == 0)
@@ -347,7 +427,7 @@ static int rank_blocks(struct tx *tx, const struct run_row *run, const struct re
 	int r;
 
 	while (!ranking->found_heads && left-- > 0) {
-		r = find_head(tx, run, ranking);
+		r = find_head(tx, run, filter, ranking);
 		if (r < 0)
 			return r;
 		ranking->found_heads = r == 0;
@@ -374,7 +454,9 @@ int response_ranking_step(struct tx *tx, const struct run_row *run,
 {
 	int r;
 
-	if (!ranking->passed_blocks && !filter->row_id && !ranking->counts) {
+	if (filter->row_id)
+		return rank_row(tx, run, filter, ranking);
+	if (!ranking->passed_blocks && !ranking->by_rows && !ranking->counts) {
 		r = rank_blocks(tx, run, filter, ranking);
 		if (r != 0)
 			return r;

@@ -14,6 +14,7 @@
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/responses/response.h"
+#include "daemon/store/runs/responses/response_blocks.h"
 #include "daemon/store/runs/responses/response_order.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -414,7 +415,7 @@ static int add_verdict(struct adding *adding, int64_t response_id, const struct 
 		   run->owner_uid, run->project_id, response_id, verdict->measure_id,
 		   value_of(rating->edited->rating), rating->edited->reasoning, adding->tx->now);
 	adding->changed = adding->changed || r > 0;
-	return r;
+	return r > 0 ? response_block_widen(db, response_id) : r;
 }
 
 static int add(struct adding *adding, const struct made *made)

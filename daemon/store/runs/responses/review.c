@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/store/runs/responses/response.h"
+#include "daemon/store/runs/responses/response_blocks.h"
 #include "daemon/store/runs/responses/standing.h"
 #include "proto/generated/interface.h"
 
@@ -23,8 +24,10 @@ int response_annotate(struct tx *tx, struct method_run *op)
 	if (!method_reply(tx, op))
 		return -ENOMEM;
 	r = response_experiment(tx, &op->scope, a->response_id, &experiment);
-	return r < 0 ? r : db_run(tx->db, "UPDATE responses SET annotation = ?2 WHERE id = ?1", "is",
-				  a->response_id, text);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE responses SET annotation = ?2 WHERE id = ?1", "is", a->response_id,
+			   text);
+	return r < 0 ? r : response_block_widen(tx->db, a->response_id);
 }
 
 /* ---- Edits ---- */
@@ -126,6 +129,8 @@ static int put_and_adjust(struct edit *edit)
 	r = standing_read(tx, &edit->run, edit->response_id, edit->measure.id, &before);
 	if (r >= 0)
 		r = put(edit);
+	if (r >= 0)
+		r = response_block_widen(tx->db, edit->response_id);
 	if (r >= 0)
 		r = standing_read(tx, &edit->run, edit->response_id, edit->measure.id, &after);
 	if (r >= 0 && results && before.value != after.value)
