@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/multi.h"
+#include "daemon/backend/wire/buffer.h"
 
 struct backend;
 struct llm_target;

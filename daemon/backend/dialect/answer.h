@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/wire/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
-#include "daemon/backend/dialect/framing.h"
-#include "daemon/backend/dialect/json.h"
+#include "daemon/backend/wire/framing.h"
+#include "daemon/backend/wire/json.h"
 #include "daemon/backend/dialect/target.h"
 
 #define RESPONSE_BODY_MAX (8u * 1024 * 1024) // RESPONSE_TEXT_MAX escaped, and what surrounds it

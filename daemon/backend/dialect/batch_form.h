@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/backend/dialect/buffer.h"
-#include "daemon/backend/dialect/json.h"
+#include "daemon/backend/wire/buffer.h"
+#include "daemon/backend/wire/json.h"
 
 #define BATCH_MARK_MEMBER "elluminate" // of what a provider keeps of a batch for who made it
 

@@ -12,7 +12,7 @@
 #include "daemon/backend/dialect/answer.h"
 #include "daemon/backend/backend.h"
 #include "daemon/backend/dialect/batch_form.h"
-#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/wire/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/media.h"
 #include "daemon/backend/dialect/request_form.h"

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/wire/buffer.h"
 
 enum media_forms {
 	MEDIA_IMAGE_DATA = 1 << 0,

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/wire/buffer.h"
 
 /* The member `messages`, all of the call's with the system message before them. */
 void openai_put_messages(const struct llm_call *call, struct buffer *body);

@@ -5,9 +5,9 @@
 #pragma once
 
 #include "daemon/backend/backend.h"
-#include "daemon/backend/dialect/buffer.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
+#include "daemon/backend/wire/buffer.h"
 
 /* The fields of requests, as bits of llm_target::extra_fields. A dialect has names for those that its
  * provider knows, and nothing is sent of the others. */

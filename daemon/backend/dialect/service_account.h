@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/backend/dialect/buffer.h"
-#include "daemon/backend/dialect/json.h"
+#include "daemon/backend/wire/buffer.h"
+#include "daemon/backend/wire/json.h"
 #include "proto/llm_config_rules.h"
 
 #define SERVICE_ACCOUNT_REPLY_MAX (64u * 1024) // of what the address answers

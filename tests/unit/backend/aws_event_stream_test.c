@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/backend/dialect/aws_event_stream.h"
+#include "daemon/backend/wire/aws_event_stream.h"
 #include "tests/unit/suite.h"
 
 #define BYTES(literal) literal, sizeof(literal) - 1

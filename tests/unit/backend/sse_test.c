@@ -1,7 +1,7 @@
 /* Server-sent events, whole and in pieces. */
 #include <string.h>
 
-#include "daemon/backend/dialect/sse.h"
+#include "daemon/backend/wire/sse.h"
 #include "tests/unit/suite.h"
 
 #define EVENTS_MAX 256

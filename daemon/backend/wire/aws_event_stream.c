@@ -1,4 +1,4 @@
-#include "daemon/backend/dialect/aws_event_stream.h"
+#include "daemon/backend/wire/aws_event_stream.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "daemon/backend/dialect/json.h"
+#include "daemon/backend/wire/json.h"
 
 #include <errno.h>
 #include <json-c/json.h>

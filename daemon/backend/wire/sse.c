@@ -1,4 +1,4 @@
-#include "daemon/backend/dialect/sse.h"
+#include "daemon/backend/wire/sse.h"
 
 #include <string.h>
 

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "daemon/backend/dialect/aws_event_stream.h"
-#include "daemon/backend/dialect/sse.h"
+#include "daemon/backend/wire/aws_event_stream.h"
+#include "daemon/backend/wire/sse.h"
 
 /* One event, in the arms of the framing until it takes more. */
 struct framed_event {

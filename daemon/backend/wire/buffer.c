@@ -1,4 +1,4 @@
-#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/wire/buffer.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "daemon/backend/dialect/framing.h"
+#include "daemon/backend/wire/framing.h"
 
 #include <errno.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/backend/dialect/buffer.h"
+#include "daemon/backend/wire/buffer.h"
 
 struct sse {
 	struct buffer line; // so far
