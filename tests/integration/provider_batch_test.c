@@ -297,6 +297,24 @@ START_TEST(refused_for_now)
 }
 END_TEST
 
+/* It waits for its provider until it is given, and only then for what the provider makes of it. */
+START_TEST(not_given_yet)
+{
+	int64_t id;
+
+	start(0, (const char *[]) { "--batch_refuse_gives=1000000", "--batch_gate=true", NULL });
+	id = submit("");
+	await_hold(id, "provider");
+	sim_control(sim, "{'batch_refuse_gives':0}");
+	await_hold(id, "batch");
+	sim_control(sim, "{'batch_gate':false}");
+	must_be(task_await_status(server, id, "SUCCESS"), "SUCCESS");
+	await_no_batches();
+	must_be_whole();
+	end();
+}
+END_TEST
+
 START_TEST(refused_for_good)
 {
 	start(0, (const char *[]) { "--batch_refuse_finally=true", NULL });
@@ -488,7 +506,7 @@ int main(void)
 			 too_long_anthropic, another_form, of_the_day,
 			 expired_openai, expired_anthropic, silent_openai, silent_anthropic,
 			 killed_at_give_openai, killed_at_give_anthropic, in_pieces, not_valid, full, kept_openai,
-			 kept_anthropic, refused_for_now, refused_for_good, wrong_key,
+			 kept_anthropic, refused_for_now, not_given_yet, refused_for_good, wrong_key,
 			 cancelled, goes_on, killed_at_file, killed_at_look, killed_at_results, with_a_limit,
 			 refusals, command);
 }

@@ -74,17 +74,35 @@ static void set_outstanding(struct batching *batching, bool outstanding)
 		batching_run(batching)->n_outstanding--;
 }
 
-/* All that is left to do is to wait. */
+/* What all that is left to do waits for; one that could not be given yet is no batch of the provider's. */
+static const char *hold_of(const struct batching *batching)
+{
+	const struct run *run = &batching->run->base;
+
+	if (run->phase != RUN_RUNNING || batching->n_batches == 0 || run->n_open > 0 ||
+	    (!batching->is_whole && batching->body.n > 0))
+		return NULL;
+	switch (batching->doing) {
+	case DOING_NOTHING:
+	case LOOKING:
+		return batching->batches[batching->n_batches - 1].state == KEPT_BATCH_MEANT ? ELLU_HOLD_PROVIDER
+											   : ELLU_HOLD_BATCH;
+	case GIVING:
+	case FINDING:
+		return run->batch_hold; // a further try changes nothing
+	default:
+		return NULL;
+	}
+}
+
 static void set_hold(struct batching *batching)
 {
 	struct run *run = batching_run(batching);
-	bool waits = run->phase == RUN_RUNNING && batching->n_batches > 0 && run->n_open == 0 &&
-		     (batching->doing == DOING_NOTHING || batching->doing == LOOKING) &&
-		     (batching->is_whole || batching->body.n == 0);
+	const char *hold = hold_of(batching);
 
-	if (run->waits_for_batch == waits)
+	if (run->batch_hold == hold)
 		return;
-	run->waits_for_batch = waits;
+	run->batch_hold = hold;
 	run_changed(run);
 }
 

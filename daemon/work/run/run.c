@@ -326,7 +326,7 @@ const char *run_hold(const struct run *run)
 {
 	if (run->phase != RUN_RUNNING)
 		return NULL;
-	return run->held_up ? ELLU_HOLD_PROVIDER : run->waits_for_batch ? ELLU_HOLD_BATCH : NULL;
+	return run->held_up ? ELLU_HOLD_PROVIDER : run->batch_hold;
 }
 
 /* ---- Tools ---- */

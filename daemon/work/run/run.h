@@ -226,7 +226,7 @@ struct run {
 	bool cancelled; // backend_flow_cancel() was called
 	bool drained; // backend_flow_drain() was called
 	bool held_up; // by the provider: none of its calls can go
-	bool waits_for_batch; // all that is left is the provider's
+	const char *batch_hold; // what all that is left waits for, when it goes as batches; or NULL
 	bool over_budget; // nothing is issued any more
 	bool priced; // what its calls cost is known
 	int64_t pending_cost; // of its calls: estimated, or unrecorded
