@@ -18,7 +18,7 @@ static void on_given(struct batch_job *job)
 	if (batch_job_take_id(job, news.id, job->batch->id))
 		batch_job_answer(job, BATCH_DONE);
 	else
-		batch_job_fail_exchange(job, "its batch has no id");
+		batch_job_fail_exchange(job, "its batch has no usable id");
 }
 
 static void give(struct batch_job *job, const struct buffer *body)
@@ -44,7 +44,7 @@ static void on_file(struct batch_job *job)
 	if (json && batch_job_take_id(job, json_text_member(json, "id"), job->batch->file))
 		give_file(job);
 	else if (json)
-		batch_job_fail(job, BATCH_LATER, "its file has no id");
+		batch_job_fail(job, BATCH_LATER, "its file has no usable id");
 }
 
 static void begin_give(struct batch_job *job)

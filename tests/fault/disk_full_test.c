@@ -266,7 +266,7 @@ END_TEST
 /* Too little room for anything new, enough to finish what is there. */
 START_TEST(little_room)
 {
-	const char *disk = dir_new();
+	const char *disk = dir_new(), *said;
 	struct daemon *daemon;
 	struct wire *wire;
 
@@ -275,8 +275,9 @@ START_TEST(little_room)
 	daemon = daemon_start(&(struct daemon_options) { .state_dir = dir_path(disk, "state") });
 	wire = daemon_connect(daemon);
 	fill_but(disk, 40u << 20);
-	wire_refused(wire, "StorageFull", "RunExperiment", "%s",
-		     experiment_request(&(struct experiment) { .rows = 3 }));
+	said = at_text(wire_refused(wire, "StorageFull", "RunExperiment", "%s",
+				    experiment_request(&(struct experiment) { .rows = 3 })), "message");
+	ck_assert_msg(strstr(said, "MiB left; new tasks need 64"), "%s", said);
 	ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
 	ck_assert_str_eq(at_text(experiment_run(wire, &(struct experiment) { .rows = 3 }), "status"),
 			 "SUCCESS");

@@ -87,7 +87,9 @@ int task_submit_check_room(struct tx *tx)
 	int64_t free_bytes = store_free_bytes(tx->store);
 
 	if (free_bytes >= 0 && free_bytes < STORE_FREE_BYTES_MIN)
-		return fault_set(tx->fault, ELLU_E_STORAGE_FULL, NULL);
+		return fault_set(tx->fault, ELLU_E_STORAGE_FULL,
+				 "The disk of %s has %" PRId64 " MiB left; new tasks need %" PRId64 ".",
+				 tx->store->options.state_dir, free_bytes >> 20, STORE_FREE_BYTES_MIN >> 20);
 	return 0;
 }
 
