@@ -276,7 +276,7 @@ START_TEST(little_room)
 	wire = daemon_connect(daemon);
 	fill_but(disk, 40u << 20);
 	said = at_text(wire_refused(wire, "StorageFull", "RunExperiment", "%s",
-				    experiment_request(&(struct experiment) { .rows = 3 })), "message");
+				    experiment_request(&(struct experiment) { .rows = 3 })), "parameters.message");
 	ck_assert_msg(strstr(said, "MiB left; new tasks need 64"), "%s", said);
 	ck_assert_int_eq(unlink(dir_path(disk, "filler")), 0);
 	ck_assert_str_eq(at_text(experiment_run(wire, &(struct experiment) { .rows = 3 }), "status"),
