@@ -41,7 +41,7 @@ int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
 	task->queue = queue;
 	task->id = task->schedule.turn.age = id;
 	arena_init(&task->progress_arena);
-	task->watches = (struct audiences){ .kind = &watch_audience, .loop = queue->options.loop };
+	task->watches = (struct audiences){ .kind = tasks->watch_audience, .loop = queue->options.loop };
 	task->next = *bucket;
 	*bucket = task;
 	tasks->n++;
@@ -53,9 +53,6 @@ struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *t
 {
 	struct live_task **link = bucket_of(tasks, task->id);
 
-	log_news_flush(task);
-	live_task_detach_watches(task);
-	monitors_forget(task);
 	live_task_forget_progress_event(task);
 	for (size_t i = 0; i < TOLD_MAX; i++)
 		task_told_done(&task->told[i]);
@@ -334,6 +331,26 @@ void live_task_forget_progress_event(struct live_task *task)
 	task->progress_event.task_id = 0;
 }
 
+const struct ellu_task_event *live_task_progress_event(struct live_task *task)
+{
+	struct ellu_task_event *event = &task->progress_event;
+
+	if (event->task_id)
+		return event;
+	*event = ELLU_RECORD(struct ellu_task_event);
+	event->task_id = task->id;
+	event->sequence = task->sequence;
+	event->status = task_status_name(task->status);
+	event->hold = live_task_hold(task);
+	event->hold_reason = live_task_hold_reason(task, event->hold);
+	event->progress = task->progress;
+	event->tool_calls = task->n_tool_calls > 0 ?
+				    (const struct ellu_tool_call *const *)task->tool_calls : NULL;
+	event->n_tool_calls = task->n_tool_calls;
+	event->at = clock_wall_usec();
+	return event;
+}
+
 static bool is_behind(const struct ellu_progress *progress, const struct ellu_progress *kept)
 {
 	return progress->percent_complete < kept->percent_complete ||
@@ -352,4 +369,11 @@ void live_task_set_progress(struct live_task *task, const struct ellu_progress *
 	task->progress = NULL;
 	if (record_copy(&ellu_progress_type, progress, &task->progress_arena, &copy) == 0)
 		task->progress = copy; // or watchers see the next one
+}
+
+void task_told_done(struct task_told *told)
+{
+	share_done(&told->share);
+	free(told->text);
+	told->text = NULL;
 }

@@ -8,16 +8,55 @@
 
 #include "daemon/base/share.h"
 #include "daemon/queue/audience.h"
-#include "daemon/queue/monitor.h"
-#include "daemon/queue/news.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
+#include "daemon/store/events.h"
 #include "proto/arena.h"
 #include "proto/task_kind.h"
 #include "proto/task_status.h"
 
 struct llm_stream;
 struct work_run;
+
+/* ---- What is told of it ---- */
+
+struct task_news {
+	int64_t first_sequence; // the first that this covers
+	struct ellu_task_event event; // its sequence is the last that this covers
+	int64_t last_number; // of its events, which follow each other; 0: not known
+	bool terminal;
+};
+
+/* Lines that were just committed. */
+struct log_news {
+	struct live_task *next; // log_backlog::first
+	struct live_task **link; // NULL: nothing waits
+	char *text;
+	size_t size;
+	size_t capacity;
+	int64_t first_sequence;
+	int64_t last_sequence;
+	int64_t last_number;
+	int64_t at;
+	enum task_status status; // and hold, under which they were written
+	const char *hold; // static text, or NULL
+};
+
+/* Lines that were told lately, for who could not be told at once. */
+#define TOLD_MAX 4
+struct task_told {
+	struct task_news news;
+	char *text; // of its event; NULL: none were
+	struct share share;
+};
+
+/* What those monitors share that are as far as each other. */
+struct monitor_share {
+	struct events_position position;
+	struct share share;
+};
+
+/* ---- The task ---- */
 
 /* Where a task is. What goes with each state is a row of the table in live_task.c. */
 enum live_state {
@@ -84,11 +123,13 @@ struct live_task {
 struct live_tasks {
 	struct live_task *buckets[LIVE_TASK_BUCKETS];
 	int64_t n;
+	const struct audience_kind *watch_audience; // of each one's watches
 };
 
 struct live_task *live_task_find(struct live_tasks *tasks, int64_t id);
 int live_task_add(struct live_tasks *tasks, struct queue *queue, int64_t id,
 		  struct live_task **ret_task);
+/* Nobody is told of it any more: see news_end(). */
 struct live_task *live_task_remove(struct live_tasks *tasks, struct live_task *task);
 void live_tasks_each(struct live_tasks *tasks, void (*visit)(struct live_task *task));
 
@@ -117,27 +158,18 @@ void live_task_reset_clock(struct live_task *task);
 /* Counts, or stops counting, as state and hold want it: after a change of the hold. */
 void live_task_set_clock(struct live_task *task);
 
-/* Keeps a copy of `progress`, unless what is kept is ahead of it: what was read from the store may
- * be ahead of what a worker told on its way, and what was told once never falls. */
-void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress);
-
 /* What it waits for is answered, or to be; the copies are its own. -ENOMEM. */
 int live_task_set_tool_calls(struct live_task *task, const struct ellu_tool_call *const *tool_calls, size_t n);
 bool live_task_has_tool_call(const struct live_task *task, const char *id);
 void live_task_drop_tool_call(struct live_task *task, const char *id); // one that it has
 
-/* ---- What watches are told (watch.c) ---- */
+/* ---- Progress ---- */
 
-extern const struct audience_kind watch_audience;
+/* Keeps a copy of `progress`, unless what is kept is ahead of it: what was read from the store may
+ * be ahead of what a worker told on its way, and what was told once never falls. */
+void live_task_set_progress(struct live_task *task, const struct ellu_progress *progress);
 
-/* A durable change, or log lines: to every watch, once and in order. `share` lies beside `news`. */
-void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share);
-/* Progress or a hold of the moment: to each watch at its own pace. */
-void live_task_publish_progress(struct live_task *task);
-/* Calls of tools, which somebody is to answer: at once. */
-void live_task_publish_tool_calls(struct live_task *task);
 /* The progress as an event, as of now. */
 const struct ellu_task_event *live_task_progress_event(struct live_task *task);
 void live_task_forget_progress_event(struct live_task *task); // something in it changes
-/* Takes the watches off a task that goes; they read the rest from the store. */
-void live_task_detach_watches(struct live_task *task);
+void task_told_done(struct task_told *told);

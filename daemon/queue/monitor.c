@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/queue/event_rows.h"
 #include "daemon/queue/queue_state.h"
 
 struct monitor {

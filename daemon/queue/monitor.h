@@ -12,21 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/base/share.h"
 #include "daemon/queue/audience.h"
 #include "daemon/store/events.h"
 #include "proto/wire/fault.h"
 
 struct live_task;
 struct monitor;
+struct monitor_share;
 struct queue;
+struct share;
 struct task_news;
-
-/* What those monitors share that are as far as each other. */
-struct monitor_share {
-	struct events_position position;
-	struct share share;
-};
 
 /* All of a queue. */
 struct monitors {

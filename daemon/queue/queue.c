@@ -215,7 +215,7 @@ int64_t queue_n_on_hold(const struct queue *queue)
 static void show_trouble(struct live_task *task)
 {
 	live_task_set_clock(task);
-	live_task_publish_progress(task);
+	news_publish_progress(task);
 }
 
 void queue_storage_trouble(struct queue *queue, enum store_trouble trouble)
@@ -360,6 +360,7 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 	if (!queue)
 		return -ENOMEM;
 	queue->options = *options;
+	queue->tasks.watch_audience = &watch_audience;
 	queue->monitors.audiences =
 		(struct audiences){ .kind = &monitor_audience, .loop = options->loop };
 	r = log_backlog_init(&queue->log_backlog, options->loop);
@@ -392,6 +393,7 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 
 static void remove_task(struct live_task *task)
 {
+	news_end(task);
 	live_task_remove(&task->queue->tasks, task);
 }
 

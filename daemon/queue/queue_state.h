@@ -4,17 +4,21 @@
  *	queue.c	submissions, start, stop and drain
  *	running.c	a task from its claim to its end, and what its owner wants of it meanwhile
  *	budget.c	who is on hold for what was spent, and when that is over
+ *	news.c	what is told of a task
+ *	watch.c, watch_history.c, watch_cursor.c, monitor.c, audience.c, event_rows.c	who is told
  *	live_task.c	the state that it is in
  *	trial.c, schedule.c, rejections.c	who may start, and when
- *	watch.c, watch_history.c, monitor.c, audience.c, news.c	who is told of it
  */
 #pragma once
 
 #include "daemon/queue/live_task.h"
+#include "daemon/queue/monitor.h"
+#include "daemon/queue/news.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/rejections.h"
 #include "daemon/queue/schedule.h"
 #include "daemon/queue/trial.h"
+#include "daemon/queue/watch.h"
 #include "daemon/work/experiment/leftovers.h"
 #include "daemon/work/work.h"
 

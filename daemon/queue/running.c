@@ -78,7 +78,7 @@ static void publish_state(struct live_task *task, const struct store_request *re
 	news.event.result = record->result;
 	news.event.at = clock_wall_usec();
 	news.terminal = task_status_is_terminal(task->status);
-	live_task_publish(task, &news, &share);
+	news_publish(task, &news, &share);
 	share_done(&share);
 }
 
@@ -89,6 +89,7 @@ static void let_go(struct live_task *task)
 	trial_end(task);
 	if (task->kind == TASK_KIND_EXPERIMENT)
 		leftovers_sweep(task->queue->leftovers);
+	news_end(task);
 	live_task_remove(&task->queue->tasks, task);
 }
 
@@ -387,7 +388,7 @@ static void on_progress(void *userdata, int64_t task_id, const struct ellu_progr
 	if (!task || task_status_is_terminal(task->status))
 		return;
 	live_task_set_progress(task, progress);
-	live_task_publish_progress(task);
+	news_publish_progress(task);
 }
 
 static void on_tool_calls(void *userdata, int64_t task_id,
@@ -400,7 +401,7 @@ static void on_tool_calls(void *userdata, int64_t task_id,
 		return;
 	if (live_task_set_tool_calls(task, tool_calls, n_tool_calls) < 0)
 		task_error(task, "out of memory: what it waits for is not told");
-	live_task_publish_tool_calls(task);
+	news_publish_tool_calls(task);
 }
 
 int queue_take_tool_result(struct queue *queue, int64_t task_id, const char *tool_call_id, const char *content)
@@ -428,7 +429,7 @@ static void on_held(void *userdata, int64_t task_id, const char *hold)
 		return;
 	live_task_set_work_hold(task, hold);
 	if (live_task_hold(task) != shown)
-		live_task_publish_progress(task);
+		news_publish_progress(task);
 	queue_claim_next(queue);
 }
 

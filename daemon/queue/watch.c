@@ -4,7 +4,6 @@
 #include <event2/event.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/queue/watch_history.h"
@@ -14,72 +13,11 @@ static struct watch *watch_of(const struct audience_member *member)
 	return (struct watch *)((char *)member - offsetof(struct watch, member));
 }
 
-void watch_skip_progress(struct watch *watch)
-{
-	watch->n_progress = watch->task->n_tool_calls > 0 ? 0 : watch->task->n_progress;
-}
-
-/* Without memory it reads the store until the task has ended. */
-void watch_attach_if_live(struct watch *watch)
-{
-	struct live_task *task = live_task_find(&watch->queue->tasks, watch->options.task_id);
-
-	if (!task || audience_join(&task->watches, &watch->member, watch->options.scope.uid) < 0)
-		return;
-	watch->task = task;
-	watch_skip_progress(watch);
-}
-
-static void detach(struct watch *watch)
-{
-	audience_leave(&watch->member);
-	watch->task = NULL;
-}
-
-void watch_deliver(struct watch *watch, const struct ellu_task_event *event, bool terminal,
-		   struct share *share)
-{
-	watch->cursor = event->sequence;
-	watch->introduced = true;
-	watch->ended = terminal;
-	if (event->progress)
-		watch->progress_usec = clock_monotonic_usec();
-	if (watch->task && event->progress)
-		live_task_set_progress(watch->task, event->progress);
-	watch->options.event(watch->options.userdata, event, terminal, share);
-}
-
-bool watch_must_wait(const struct watch *watch, int64_t took_usec)
-{
-	return watch->options.must_wait(watch->options.userdata, took_usec);
-}
-
-void watch_deliver_live(struct watch *watch)
-{
-	struct live_task *task = watch->task;
-	struct ellu_task_event event = *live_task_progress_event(task);
-
-	watch->n_progress = task->n_progress;
-	watch_deliver(watch, &event, /* terminal= */ false, &task->progress_share);
-}
-
 /* ---- Being fed ---- */
 
 static bool is_behind(const struct watch *watch)
 {
 	return watch->cursor < watch->task->sequence;
-}
-
-/* When progress is to be told; what somebody is to act on does not wait. */
-static int64_t progress_due_usec(const struct watch *watch)
-{
-	const struct live_task *task = watch->task;
-
-	if (watch->cursor != task->sequence || watch->n_progress == task->n_progress)
-		return 0; // the store has what memory does not know yet, or there is none
-	if (watch->n_progress < task->n_urgent_progress)
-		return 1;
-	return watch->progress_usec + watch->options.min_interval_usec;
 }
 
 static int64_t due_usec(const struct audience_member *member)
@@ -88,13 +26,7 @@ static int64_t due_usec(const struct audience_member *member)
 
 	if (!watch->introduced || watch->reading || watch->paused || watch->ended)
 		return 0;
-	return is_behind(watch) ? 1 : progress_due_usec(watch);
-}
-
-void watch_tell_what_is_due(struct watch *watch)
-{
-	if (watch->caught_up && !watch->paused && progress_due_usec(watch))
-		audience_wake_soon(watch->member.audience);
+	return is_behind(watch) ? 1 : watch_progress_due_usec(watch);
 }
 
 /* Whether it was told all before `news`, and nothing of it. */
@@ -182,64 +114,14 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 		(watch->reading ? watch_read_on : watch_read)(watch);
 }
 
-const struct ellu_task_event *live_task_progress_event(struct live_task *task)
-{
-	struct ellu_task_event *event = &task->progress_event;
-
-	if (event->task_id)
-		return event;
-	*event = ELLU_RECORD(struct ellu_task_event);
-	event->task_id = task->id;
-	event->sequence = task->sequence;
-	event->status = task_status_name(task->status);
-	event->hold = live_task_hold(task);
-	event->hold_reason = live_task_hold_reason(task, event->hold);
-	event->progress = task->progress;
-	event->tool_calls = task->n_tool_calls > 0 ?
-				    (const struct ellu_tool_call *const *)task->tool_calls : NULL;
-	event->n_tool_calls = task->n_tool_calls;
-	event->at = clock_wall_usec();
-	return event;
-}
-
-void live_task_publish_progress(struct live_task *task)
-{
-	live_task_forget_progress_event(task);
-	task->n_progress++;
-	audiences_wake_soon(&task->watches);
-	monitors_progress(&task->queue->monitors, task);
-}
-
-void live_task_publish_tool_calls(struct live_task *task)
-{
-	task->n_urgent_progress = task->n_progress + 1;
-	live_task_publish_progress(task);
-}
-
-void live_task_publish(struct live_task *task, const struct task_news *news, struct share *share)
-{
-	log_news_flush(task);
-	live_task_forget_progress_event(task);
-	task->sequence = news->event.sequence;
-	if (task->number < news->last_number)
-		task->number = news->last_number;
-	task->news = news;
-	task->news_share = share;
-	audiences_wake(&task->watches);
-	task->news = NULL;
-	if (news->terminal)
-		monitors_forget(task); // its worker may be busy yet, but no progress follows the end
-	monitors_publish(&task->queue->monitors, task, news);
-}
-
-void live_task_detach_watches(struct live_task *task)
+void watches_forget(struct live_task *task)
 {
 	struct audience_member *member;
 
 	while ((member = audiences_first(&task->watches))) {
 		struct watch *watch = watch_of(member);
 
-		detach(watch);
+		watch_detach(watch);
 		watch->task_left = true;
 		watch->caught_up = false;
 		if (!watch->ended && !watch->paused)
@@ -285,7 +167,7 @@ struct watch *watch_free(struct watch *watch)
 {
 	if (!watch)
 		return NULL;
-	detach(watch);
+	watch_detach(watch);
 	event_free(watch->timer);
 	watch->queue->n_watches--;
 	watch_leave_history(watch);

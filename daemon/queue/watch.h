@@ -16,6 +16,7 @@
 #include "elluminate-types.h"
 #include "proto/wire/fault.h"
 
+struct live_task;
 struct queue;
 struct task_event_row;
 struct watch;
@@ -55,3 +56,8 @@ void watch_pause(struct watch *watch);
 void watch_resume(struct watch *watch);
 /* Tells what had to wait. The watch may be freed inside. */
 void watch_go_on(struct watch *watch);
+
+extern const struct audience_kind watch_audience;
+
+/* The task goes: its watches read the rest from the store. */
+void watches_forget(struct live_task *task);

@@ -10,11 +10,20 @@
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/queue/event_rows.h"
 #include "proto/limits.h"
 
 /* So many are told what one of them has read, and for so long in a turn of the loop. */
 #define SHARERS_MAX 256
 #define SHARING_USEC 2000
+
+/* Of a page, as all who missed it are told it. */
+struct page_event {
+	struct page_event *next;
+	struct ellu_task_event event;
+	bool terminal;
+	struct share share;
+};
 
 static void read_page(struct watch *watch);
 
