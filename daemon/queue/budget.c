@@ -60,7 +60,7 @@ void queue_release_budgets(struct queue *queue, int64_t uid)
 				return; // the next look tries again
 }
 
-void budget_await(struct queue *queue)
+static void await(struct queue *queue)
 {
 	int64_t left = DAY_USEC - clock_wall_usec() % DAY_USEC;
 	struct timeval in;
@@ -75,26 +75,23 @@ static void on_day(evutil_socket_t fd, short events, void *userdata)
 {
 	struct queue *queue = userdata;
 	int64_t day = clock_wall_usec() / DAY_USEC;
-	bool held = false;
 
 	(void)fd;
 	(void)events;
-	for (size_t i = 0; i < LIVE_TASK_BUCKETS && !held; i++)
-		for (const struct live_task *task = queue->tasks.buckets[i]; task; task = task->next)
-			held = held || is_held(task);
-	if (!held)
-		return;
 	if (day != queue->budget_day)
 		queue_release_budgets(queue, -1);
 	queue->budget_day = day;
-	budget_await(queue);
+	await(queue);
 }
 
 int budget_init(struct queue *queue)
 {
 	queue->budget_day = clock_wall_usec() / DAY_USEC;
 	queue->day = event_new(loop_base(queue->options.loop), -1, 0, on_day, queue);
-	return queue->day ? 0 : -ENOMEM;
+	if (!queue->day)
+		return -ENOMEM;
+	await(queue);
+	return 0;
 }
 
 void budget_done(struct queue *queue)

@@ -200,7 +200,7 @@ void live_task_set_hold(struct live_task *task, const char *hold, const char *re
 	task->hold_reason = reason ? strdup(reason) : NULL;
 	task->lasting_hold = hold;
 	if (hold && strcmp(hold, ELLU_HOLD_BUDGET) == 0)
-		budget_await(task->queue);
+		event_active(task->queue->day, EV_TIMEOUT, 0); // waits for the next one anew: clocks are set
 }
 
 const char *live_task_hold_reason(const struct live_task *task, const char *hold)
@@ -248,7 +248,7 @@ static void on_time_limit(evutil_socket_t fd, short events, void *userdata)
 	(void)events;
 	/* The loop's clock may be a little ahead of what was counted. */
 	if (time_left(task) <= 0 || wait_for_limit(task) < 0)
-		running_time_is_up(task);
+		task->queue->tasks.time_is_up(task);
 }
 
 static void arm_time_limit(struct live_task *task)
@@ -285,6 +285,21 @@ void live_task_reset_clock(struct live_task *task)
 	task->run_counted_usec = task->run_since_usec = 0;
 	if (task->limit_timer)
 		event_del(task->limit_timer);
+}
+
+/* ---- What only memory knows ---- */
+
+void queue_overlay(struct queue *queue, struct ellu_task *record)
+{
+	struct live_task *task = live_task_find(&queue->tasks, record->id);
+
+	if (!task || task_status_is_terminal(task_status_from_name(record->status)))
+		return;
+	if (!record->hold)
+		record->hold = live_task_moment_hold(task);
+	if (!record->hold_reason)
+		record->hold_reason = live_task_hold_reason(task, record->hold);
+	record->running_seconds += (double)live_task_elapsed(task) / USEC_PER_SEC;
 }
 
 /* ---- Calls of tools ---- */

@@ -124,6 +124,7 @@ struct live_tasks {
 	struct live_task *buckets[LIVE_TASK_BUCKETS];
 	int64_t n;
 	const struct audience_kind *watch_audience; // of each one's watches
+	void (*time_is_up)(struct live_task *task); // it ran for its time limit
 };
 
 struct live_task *live_task_find(struct live_tasks *tasks, int64_t id);

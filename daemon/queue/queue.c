@@ -52,31 +52,6 @@ bool queue_is_quiet(const struct queue *queue)
 	return !queue->n_outstanding;
 }
 
-/* Answers those who wait for the end of what runs. */
-static void check_drained(struct queue *queue)
-{
-	struct queue_drain *drain;
-
-	if (!queue->draining || !queue_is_still(queue))
-		return;
-	while ((drain = queue->drains)) {
-		queue->drains = drain->next;
-		drain->done(drain, /* undone= */ false);
-	}
-}
-
-void queue_count_outstanding(struct queue *queue, int change)
-{
-	queue->n_outstanding += change;
-	check_drained(queue);
-	if (queue->stopping && queue->stopped && !queue->n_outstanding && queue_is_still(queue)) {
-		void (*stopped)(void *userdata) = queue->stopped;
-
-		queue->stopped = NULL; // once
-		stopped(queue->userdata);
-	}
-}
-
 static void count_outstanding(void *userdata, int change)
 {
 	queue_count_outstanding(userdata, change);
@@ -187,20 +162,7 @@ void queue_submit(struct queue *queue, struct queue_submission *submission)
 	store_task_submit(queue->options.store, op);
 }
 
-/* ---- What only memory knows ---- */
-
-void queue_overlay(struct queue *queue, struct ellu_task *record)
-{
-	struct live_task *task = live_task_find(&queue->tasks, record->id);
-
-	if (!task || task_status_is_terminal(task_status_from_name(record->status)))
-		return;
-	if (!record->hold)
-		record->hold = live_task_moment_hold(task);
-	if (!record->hold_reason)
-		record->hold_reason = live_task_hold_reason(task, record->hold);
-	record->running_seconds += (double)live_task_elapsed(task) / USEC_PER_SEC;
-}
+/* ---- Holds ---- */
 
 int64_t queue_n_on_hold(const struct queue *queue)
 {
@@ -334,7 +296,7 @@ void queue_drain(struct queue *queue, struct queue_drain *drain)
 	drain->next = queue->drains;
 	queue->drains = drain;
 	live_tasks_each(&queue->tasks, running_halt);
-	check_drained(queue);
+	queue_count_outstanding(queue, 0);
 }
 
 void queue_undrain(struct queue *queue)
@@ -361,13 +323,14 @@ int queue_new(const struct queue_options *options, struct queue **ret_queue)
 		return -ENOMEM;
 	queue->options = *options;
 	queue->tasks.watch_audience = &watch_audience;
+	queue->tasks.time_is_up = running_time_is_up;
 	queue->monitors.audiences =
 		(struct audiences){ .kind = &monitor_audience, .loop = options->loop };
 	r = log_backlog_init(&queue->log_backlog, options->loop);
 	if (r == 0)
 		r = schedule_new(&options->limits, &queue->schedule);
 	if (r == 0)
-		r = trial_init(queue);
+		r = trial_init(queue, queue_claim_next);
 	if (r == 0)
 		r = budget_init(queue);
 	if (r == 0)

@@ -8,6 +8,7 @@
  *	watch.c, watch_history.c, watch_cursor.c, monitor.c, audience.c, event_rows.c	who is told
  *	live_task.c	the state that it is in
  *	trial.c, schedule.c, rejections.c	who may start, and when
+ *	rest.c	who waits until nothing runs
  */
 #pragma once
 
@@ -47,8 +48,8 @@ struct queue {
 	void (*stopped)(void *userdata);
 	void *userdata; // of `ready`, then of `stopped`
 	struct tasks_pending_page page;
-	struct event *day; // armed while a task is on hold for its budget
-	int64_t budget_day; // when those were looked at last
+	struct event *day; // time to look whether it is another; or a task is on hold for its budget
+	int64_t budget_day; // when that was looked at last
 };
 
 /* Whether no worker has anything. */
@@ -68,7 +69,7 @@ static inline bool queue_may_start(const struct queue *queue)
 	return queue_is_open(queue) && !trial_is_on(&queue->trial);
 }
 
-/* Counts what is with the store; at zero a stop or a drain may complete. */
+/* Counts what is with the store; at rest a stop or a drain completes (rest.c). */
 void queue_count_outstanding(struct queue *queue, int change);
 
 /* ---- From claim to end (running.c) ---- */
@@ -83,10 +84,6 @@ void running_take_record(struct live_task *task, const struct ellu_task *record)
 void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt);
 /* It ran for its time limit. */
 void running_time_is_up(struct live_task *task);
-/* It is on hold for its budget: looks again when it is another day. */
-void budget_await(struct queue *queue);
-int budget_init(struct queue *queue);
-void budget_done(struct queue *queue);
 /* It may go on, for all that was known when it asked. */
 void running_take_hold(struct live_task *task, const struct store_request *request,
 		       const struct ellu_task *record);
@@ -94,3 +91,8 @@ void running_take_hold(struct live_task *task, const struct store_request *reque
 void running_halt(struct live_task *task);
 /* The static text of a hold that lies in a task's row; NULL for NULL. */
 const char *running_lasting_hold(const char *hold);
+
+/* ---- The hold of a budget (budget.c) ---- */
+
+int budget_init(struct queue *queue);
+void budget_done(struct queue *queue);

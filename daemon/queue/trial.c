@@ -55,7 +55,7 @@ static void on_time(evutil_socket_t fd, short events, void *userdata)
 	(void)events;
 	clear(&queue->trial);
 	acquit(queue, task_id);
-	queue_claim_next(queue);
+	queue->trial.over(queue);
 }
 
 /* ---- Turns ---- */
@@ -101,8 +101,9 @@ void trial_end(struct live_task *task)
 		clear(&task->queue->trial);
 }
 
-int trial_init(struct queue *queue)
+int trial_init(struct queue *queue, void (*over)(struct queue *queue))
 {
+	queue->trial.over = over;
 	queue->trial.timer = evtimer_new(loop_base(queue->options.loop), on_time, queue);
 	return queue->trial.timer ? 0 : -ENOMEM;
 }

@@ -19,9 +19,10 @@ struct trial {
 	struct event *timer;
 	int64_t task_id; // of the task that is tried; 0: none
 	bool wanted; // a suspect may wait for its trial
+	void (*over)(struct queue *queue); // whoever was tried ran for long enough
 };
 
-int trial_init(struct queue *queue);
+int trial_init(struct queue *queue, void (*over)(struct queue *queue));
 void trial_done(struct trial *trial);
 
 /* The suspect that is to be started now, by itself; NULL: there is none. */
