@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/api/methods.h"
 #include "daemon/base/log.h"
-#include "proto/generated/interface.h"
 #include "proto/limits.h"
 
 #define RETRY_AFTER_SECONDS 1 // when the caller's own calls are in the way
@@ -48,63 +46,6 @@ void call_forget_request(struct call *call)
 	arena_done(&call->arena);
 	arena_init(&call->arena);
 	user_give_back(&call->input);
-}
-
-/* What is of one project and does not say so in its request is of one task: that is looked at where the
- * task is known. */
-static bool is_of_a_project(const struct method *method)
-{
-	switch (method->id) {
-	case METHOD_LIST_TASK_LOGS:
-	case METHOD_LIST_BATCH_ITEMS:
-	case METHOD_LIST_PREFERENCES:
-		return true;
-	default:
-		return method->project || method->access == METHOD_ACCESS_ANYONE ||
-		       record_field_find(method->reply, "task") || record_field_find(method->request, "task_id");
-	}
-}
-
-static bool may_call(const struct call *call, struct fault *fault)
-{
-	const struct method *method = call->method;
-	const struct principal *principal = &call->principal;
-
-	if (method->access == METHOD_ACCESS_ADMINISTRATOR &&
-	    !(principal->scopes & PRINCIPAL_ADMINISTERS))
-		fault_set(fault, ELLU_E_PERMISSION_DENIED, "%s is for administrators.", method->name);
-	else if (method->access == METHOD_ACCESS_SELF && principal->way == PRINCIPAL_TOKEN)
-		fault_set(fault, ELLU_E_PERMISSION_DENIED, "%s is not done by a token.", method->name);
-	else if ((principal->scopes & PRINCIPAL_ONLY_READS) && !method->safe)
-		fault_set(fault, ELLU_E_PERMISSION_DENIED, "The token is for reading; %s changes something.",
-			  method->name);
-	else if (principal->project_id && !is_of_a_project(method))
-		fault_set(fault, ELLU_E_PERMISSION_DENIED, "The token is for one project; %s is of all of them.",
-			  method->name);
-	return !fault->code;
-}
-
-void call_dispatch(struct call *call)
-{
-	int (*handler)(struct call *call) = method_handler(call->method);
-	struct fault fault = { 0 };
-	int r;
-
-	if (!may_call(call, &fault)) {
-		call_fail(call, &fault);
-		return;
-	}
-	call->detached = call->detached || method_is_detached(call->method, call->request);
-	if (call->method->replies == METHOD_REPLIES_EVENTS && !call->detached &&
-	    !user_take(&call->watch, call->principal.user, USER_WATCHES, 1)) {
-		call_fail_limit(call, USER_WATCHES);
-		return;
-	}
-	call_ref(call);
-	r = handler ? handler(call) : call_run_method(call, call_reply_stored);
-	if (r < 0)
-		call_fail_errno(call, r);
-	call_unref(call);
 }
 
 void call_abandon(struct call *call)
@@ -250,7 +191,7 @@ void *call_operation(struct call *call, size_t size,
 static void next_page(struct call *call)
 {
 	call->on_writable = NULL;
-	call_dispatch(call);
+	(void)call_run_method(call, call->on_stored);
 }
 
 void call_reply_stored(struct call *call, struct store_request *request)

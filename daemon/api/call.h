@@ -1,8 +1,8 @@
 /*
  * A call of a method, as handlers see it, whichever way it came in. A front makes it, fills in
- * who calls and the decoded request, and hands it to call_dispatch(); the method's handler (a row in
- * methods.c), or the operation that the store has for it, answers it, now or later, exactly once
- * with call_reply() or call_fail(), after any number of replies that continue.
+ * who calls and the decoded request, and hands it to call_dispatch() (methods.h); the method's handler, or the
+ * operation that the store has for it, answers it, now or later, exactly once with call_reply() or
+ * call_fail(), after any number of replies that continue.
  *
  * A call is counted: what is under way for it holds a reference. When its caller goes away,
  * call_abandon() says so to the handler, and answers go nowhere.
@@ -100,8 +100,6 @@ struct call *call_new(struct service *service);
 struct call *call_ref(struct call *call);
 struct call *call_unref(struct call *call);
 
-/* What the method does, by itself or in the store, is begun. */
-void call_dispatch(struct call *call);
 /* A call that goes on for long has no more use for its request, nor for the arena. */
 void call_forget_request(struct call *call);
 /* The front: the caller is gone. */

@@ -9,6 +9,9 @@
 
 typedef int method_handler_fn(struct call *call);
 
+/* Begins what the method does, by itself or in the store, if its caller may have it done. */
+void call_dispatch(struct call *call);
+
 /* NULL: the store alone answers it. */
 method_handler_fn *method_handler(const struct method *method);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/methods.h"
 #include "daemon/base/log.h"
 #include "daemon/front/connection.h"
 #include "proto/generated/interface.h"

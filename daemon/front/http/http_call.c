@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/methods.h"
 #include "daemon/front/http/http_connection.h"
 #include "daemon/front/reply.h"
 #include "proto/json/json_check.h"
