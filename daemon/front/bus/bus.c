@@ -20,7 +20,6 @@
 #define RETRY_LAST_USEC (60 * USEC_PER_SEC)
 
 static void connect_bus(struct bus *bus);
-static void give_sent_back(struct bus *bus);
 
 static void settle(struct bus *bus)
 {
@@ -66,7 +65,7 @@ static void disconnect(struct bus *bus)
 	bus->bus = sd_bus_unref(bus->bus);
 	bus->connected = bus->owned = false;
 	bus->options.service->bus = NULL;
-	give_sent_back(bus);
+	bus_give_sent_back(bus);
 	tell_left(bus);
 }
 
@@ -175,66 +174,12 @@ void bus_prepare(struct bus *bus)
 
 	if (!bus || !bus->bus)
 		return;
-	give_sent_back(bus);
+	bus_give_sent_back(bus);
 	r = prepare_io(bus);
 	if (r >= 0)
 		r = prepare_timer(bus);
 	if (r < 0)
 		bus_fail(bus, r);
-}
-
-/* ---- Sending ---- */
-
-bool bus_has_room(const struct bus *bus)
-{
-	uint64_t n = 0;
-
-	return bus->bus && sd_bus_get_n_queued_write(bus->bus, &n) >= 0 && n < BUS_QUEUE_HIGH;
-}
-
-void bus_send(struct bus *bus, sd_bus_message *message)
-{
-	/* What cannot be sent is not sent: the connection's end shows when it is processed next. */
-	if (message && bus->bus)
-		(void)sd_bus_send(bus->bus, message, NULL);
-	sd_bus_message_unref(message);
-}
-
-struct bus_unsent {
-	struct bus_unsent *next; // bus::unsent
-	struct user_charge charge;
-};
-
-static void give_sent_back(struct bus *bus)
-{
-	uint64_t n = 0;
-
-	if (!bus->unsent ||
-	    (bus->bus && sd_bus_get_n_queued_write(bus->bus, &n) >= 0 && n > 0))
-		return;
-	while (bus->unsent) {
-		struct bus_unsent *unsent = bus->unsent;
-
-		bus->unsent = unsent->next;
-		user_give_back(&unsent->charge);
-		free(unsent);
-	}
-}
-
-void bus_keep_until_sent(struct bus *bus, struct user_charge *charge)
-{
-	struct bus_unsent *unsent = NULL;
-	uint64_t n = 0;
-
-	if (charge->amount && bus->bus && sd_bus_get_n_queued_write(bus->bus, &n) >= 0 && n > 0)
-		unsent = calloc(1, sizeof(*unsent));
-	if (!unsent) {
-		user_give_back(charge);
-		return;
-	}
-	user_move(charge, &unsent->charge);
-	unsent->next = bus->unsent;
-	bus->unsent = unsent;
 }
 
 /* ---- The name ---- */
@@ -277,7 +222,7 @@ static int on_name_again(sd_bus_message *message, void *userdata, sd_bus_error *
 static int on_connected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
 	struct bus *bus = userdata;
-	int r = bus_polkit_follow(bus);
+	int r = bus_peers_follow_polkit(bus);
 
 	(void)message;
 	(void)ret_error;
@@ -291,7 +236,7 @@ static int on_connected(sd_bus_message *message, void *userdata, sd_bus_error *r
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
 	(void)ret_error;
-	return bus_peer_take(userdata, message);
+	return bus_tree_take(userdata, message);
 }
 
 /* ---- Connecting ---- */

@@ -7,77 +7,62 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/methods.h"
 #include "daemon/front/bus/bus_internal.h"
-#include "daemon/front/decoder.h"
 #include "daemon/front/reply.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/wire/message.h"
 
-/* Parameters on their way to a record. It outlives its request. */
-struct bus_decoding {
-	struct decoding decoding;
-	struct bus_request *request; // NULL: gone
-	sd_bus_message *message; // holds the text
-	const struct method *method;
-	const char *text;
-	json_object *parameters;
-	struct arena arena;
-	void *record;
-	struct fault fault;
-};
-
 static void decode_parameters(struct bus_request *request);
 
-/* ---- Errors ---- */
+/* ---- What polkit may lift ---- */
 
-static bool wants_details(const struct bus_request *request)
+static int on_polkit_answer(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
-	const char *member = sd_bus_message_get_member(request->message);
+	struct bus_request *request = userdata;
 
-	return strcmp(member, "CallDetailed") == 0 || strcmp(member, "OpenSocket") == 0;
-}
-
-static void send_error(struct bus_request *request, const struct fault *fault)
-{
-	const struct error_info *info = error_find(fault->code);
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *reply = NULL;
-	json_object *parameters = NULL;
-
-	if (!info)
-		info = error_find(ELLU_E_INTERNAL);
-	error.name = info->dbus_name;
-	error.message = fault->message;
-	/* A sentence alone: GIO shows none that anything follows. Who asks for them gets the error's
-	 * parameters behind it. */
-	if (!sd_bus_message_get_expect_reply(request->message) ||
-	    sd_bus_message_new_method_error(request->message, &reply, &error) < 0 ||
-	    fault_parameters(fault, &parameters) < 0 ||
-	    (wants_details(request) &&
-	     sd_bus_message_append(reply, "s", json_text(parameters, NULL)) < 0))
-		sd_bus_message_unref(reply);
-	else
-		bus_send(request->peer->bus, reply);
-	json_object_put(parameters);
-}
-
-void bus_call_fail(struct bus_request *request, const struct fault *fault)
-{
-	if (bus_polkit_ask_request(request, fault))
-		return;
-	send_error(request, fault);
-	bus_request_end(request);
-}
-
-void bus_call_again(struct bus_request *request)
-{
-	if (request->authorised) {
+	(void)ret_error;
+	request->polkit = sd_bus_slot_unref(request->polkit);
+	request->authorised = bus_polkit_says_yes(message);
+	if (request->authorised)
 		decode_parameters(request);
-		return;
+	else
+		bus_request_fail(request, &request->fault);
+	return 1;
+}
+
+/* Whether the error is one that an administrator would not have got, perhaps. */
+static bool is_liftable(const struct bus_request *request, const struct fault *fault)
+{
+	if (!request->peer->bus->options.system || bus_peer_sees_all(request->peer) ||
+	    request->authorised || !request->method)
+		return false;
+	if (request->method->access == METHOD_ACCESS_ADMINISTRATOR)
+		return fault->code == ELLU_E_PERMISSION_DENIED;
+	return fault->code == ELLU_E_NOT_FOUND && fault->has_id; // names are each user's own
+}
+
+/* False: polkit is not asked. */
+static bool ask_polkit(struct bus_request *request, const struct fault *fault)
+{
+	char resource[sizeof(fault->resource_type) + 32];
+	struct bus_question question = {
+		.peer = request->peer,
+		.interactive =
+			sd_bus_message_get_allow_interactive_authorization(request->message) > 0,
+	};
+
+	if (!is_liftable(request, fault))
+		return false;
+	question.method = request->method->name;
+	if (fault->has_id) {
+		snprintf(resource, sizeof(resource), "%s %lld", fault->resource_type,
+			 (long long)fault->id);
+		question.resource = resource;
 	}
-	send_error(request, &request->fault);
-	bus_request_end(request);
+	request->fault = *fault;
+	return bus_polkit_ask(&question, &request->polkit, on_polkit_answer, request) >= 0;
 }
 
 /* ---- Calls ---- */
@@ -108,7 +93,8 @@ static void on_fail(struct call *call, const struct fault *fault)
 	struct bus_request *request = call->front_data;
 
 	let_go(request);
-	bus_call_fail(request, fault);
+	if (!ask_polkit(request, fault))
+		bus_request_fail(request, fault);
 }
 
 static const struct call_front bus_front = { .send = on_send, .fail = on_fail };
@@ -125,7 +111,7 @@ static void begin(struct bus_request *request)
 	call = call_new(peer->bus->options.service);
 	if (!call) {
 		fault_oom(&fault);
-		bus_call_fail(request, &fault);
+		bus_request_fail(request, &fault);
 		return;
 	}
 	call->method = request->method;
@@ -142,7 +128,7 @@ static void begin(struct bus_request *request)
 	call_dispatch(call);
 }
 
-void bus_call_wake(struct user_waiter *waiter)
+static void on_wake(struct user_waiter *waiter)
 {
 	begin((struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter)));
 }
@@ -207,7 +193,7 @@ static void on_decoded(struct decoding *base)
 		request->record = decoding->record;
 		user_worked_elsewhere(request->peer->principal.user, base->took_usec);
 		if (decoding->fault.code)
-			bus_call_fail(request, &decoding->fault);
+			bus_request_fail(request, &decoding->fault);
 		else
 			begin_in_turn(request);
 	}
@@ -225,7 +211,7 @@ static void decode_parameters(struct bus_request *request)
 
 	if (!decoding) {
 		fault_oom(&fault);
-		bus_call_fail(request, &fault);
+		bus_request_fail(request, &fault);
 		return;
 	}
 	decoding->request = request;
@@ -256,29 +242,11 @@ void bus_call(struct bus_request *request, const struct method *method, const ch
 	request->text = text;
 	request->parameters = parameters;
 	request->answer = answer;
+	request->waiter.wake = on_wake;
 	decode_parameters(request);
 }
 
 const struct ellu_task *bus_answered_task(const struct answer *answer)
 {
 	return record_member(answer->type, answer->record, "task");
-}
-
-void bus_call_abandon(struct bus_request *request)
-{
-	struct call *call = request->call;
-
-	if (!call)
-		return;
-	request->call = NULL;
-	call_abandon(call);
-	call_unref(call);
-}
-
-void bus_call_forget(struct bus_request *request)
-{
-	if (request->decoding)
-		request->decoding->request = NULL;
-	arena_done(&request->arena);
-	json_object_put(request->parameters);
 }

@@ -2,14 +2,18 @@
  * What the files of the D-Bus front offer each other:
  *
  *	bus.c		the connection: connecting, the name, sd-bus on our loop
- *	bus_peer.c	who calls: credentials, asked once a caller, and what waits for them
- *	bus_tree.c	paths, interfaces and members; introspection; dispatch
+ *	bus_tree.c	paths, interfaces and members; introspection; what a message calls
  *	bus_manager.c	the manager's methods
- *	bus_call.c	a method of the table, called over the bus
- *	bus_polkit.c	polkit: who else may administer
  *	bus_task.c	tasks as objects: signals, the object manager
  *	bus_property.c	what a task's object shows
+ *	bus_call.c	a method of the table, called over the bus
+ *	bus_peer.c	who calls: credentials, asked once a caller, and what waits for them
+ *	bus_request.c	what a caller has asked for, and its answer
+ *	bus_polkit.c	polkit: who else may administer
+ *	bus_output.c	what waits to be sent
  *	bus_value.c	values of the bus as JSON
+ *
+ * Each knows those below it.
  *
  * A request holds its message; it is answered exactly once, or dropped when its caller is gone.
  */
@@ -24,6 +28,7 @@
 #include "daemon/api/principal.h"
 #include "daemon/api/user.h"
 #include "daemon/front/bus/bus.h"
+#include "daemon/front/decoder.h"
 #include "proto/wire/bus_name.h"
 #include "proto/wire/method.h"
 
@@ -39,7 +44,7 @@ struct monitor;
 #define BUS_QUEUE_HIGH 2000
 
 struct answer;
-struct bus_member;
+struct bus_decoding;
 struct bus_peer;
 struct bus_unsent;
 
@@ -48,7 +53,7 @@ struct bus_request {
 	struct bus_request **link;
 	struct bus_peer *peer;
 	sd_bus_message *message;
-	const struct bus_member *member; // that it calls
+	void (*serve)(struct bus_request *request); // what it calls
 	bool waiting; // for the caller's credentials
 	struct user_charge calls;
 	struct user_charge input; // the message
@@ -65,6 +70,19 @@ struct bus_request {
 	sd_bus_slot *polkit; // asking
 	bool authorised; // by polkit
 	struct fault fault; // what polkit may lift
+};
+
+/* Parameters on their way to a record. It outlives its request. */
+struct bus_decoding {
+	struct decoding decoding;
+	struct bus_request *request; // NULL: gone
+	sd_bus_message *message; // holds the text
+	const struct method *method;
+	const char *text;
+	json_object *parameters;
+	struct arena arena;
+	void *record;
+	struct fault fault;
 };
 
 struct bus_peer {
@@ -144,65 +162,72 @@ struct bus {
 	bool held_back; // the monitor is paused: the bus does not take our messages
 };
 
-/* ---- bus.c ---- */
+/* ---- bus_output.c ---- */
 
 /* Sends and drops the reference. Answers go out even above BUS_QUEUE_HIGH. */
 void bus_send(struct bus *bus, sd_bus_message *message);
 bool bus_has_room(const struct bus *bus);
 /* The charge is given back once everything that waits now has been sent. */
 void bus_keep_until_sent(struct bus *bus, struct user_charge *charge);
+/* Whether it has been is looked at now. */
+void bus_give_sent_back(struct bus *bus);
 
-/* ---- bus_peer.c ---- */
+/* ---- bus_polkit.c ---- */
 
-/* A message came: it is dispatched (bus_tree_dispatch) as soon as its caller is known. */
-int bus_peer_take(struct bus *bus, sd_bus_message *message);
-void bus_peers_drop(struct bus *bus);
+struct bus_question {
+	const struct bus_peer *peer;
+	const char *method; // NULL: nothing in particular
+	const char *resource; // "task 42"; or NULL
+	bool interactive;
+};
+
+int bus_polkit_ask(const struct bus_question *question, sd_bus_slot **ret_slot,
+		   sd_bus_message_handler_t answered, void *userdata);
+bool bus_polkit_says_yes(sd_bus_message *answer);
+int bus_polkit_follow(struct bus *bus, sd_bus_message_handler_t changed); // its word that something has
+
+/* ---- bus_request.c ---- */
+
+int bus_request_new(struct bus_peer *peer, sd_bus_message *message,
+		    void (*serve)(struct bus_request *request), struct bus_request **ret_request);
+/* What the request takes is its user's from now on; the sentence of a refusal is in the fault. */
+bool bus_request_charge(struct bus_request *request, int64_t bytes, struct fault *fault);
 /* The request was answered, or will not be. */
 void bus_request_end(struct bus_request *request);
-/* It is known what the caller may: its calls that wait are dispatched. */
-void bus_peer_serve(struct bus_peer *peer);
-bool bus_peer_sees_all(const struct bus_peer *peer);
-bool bus_peer_may_see(const struct bus_peer *peer, int64_t owner_uid);
-/* It is sent signals from now on, or no longer. Who `stays` keeps an idle daemon up. */
-void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays);
-
-/* ---- bus_tree.c ---- */
-
-/* What a message calls. NULL: nothing; the name of the error, and its sentence. */
-const struct bus_member *bus_tree_find(sd_bus_message *message, const char **ret_error,
-				       const char **ret_text);
-void bus_tree_dispatch(struct bus_request *request);
+/* The same: the caller is gone, or the bus is. */
+void bus_request_abandon(struct bus_request *request);
 /* Sends a method return, which it takes, and ends the request; a negative `r` says that the message
  * could not be made. */
 void bus_reply(struct bus_request *request, sd_bus_message *reply, int r);
 void bus_reply_error(struct bus_request *request, const char *name, const char *text);
+void bus_request_fail(struct bus_request *request, const struct fault *fault);
+/* Requests have come or gone, or it stays or no longer. */
+void bus_peer_update_held(struct bus_peer *peer);
+
+/* ---- bus_peer.c ---- */
+
+/* A message came: `serve` gets the request as soon as its caller is known. */
+int bus_peer_take(struct bus *bus, sd_bus_message *message, int64_t bytes,
+		  void (*serve)(struct bus_request *request));
+void bus_peers_drop(struct bus *bus);
+bool bus_peer_sees_all(const struct bus_peer *peer);
+bool bus_peer_may_see(const struct bus_peer *peer, int64_t owner_uid);
+/* It is sent signals from now on, or no longer. Who `stays` keeps an idle daemon up. */
+void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays);
+/* False: polkit is not asked. Else it is, and what waits is served when it has answered. */
+bool bus_peer_ask_polkit(struct bus_peer *peer);
+int bus_peers_follow_polkit(struct bus *bus);
 
 /* ---- bus_call.c ---- */
 
 /* Calls the method with the JSON in `text`, a part of the request's message or NULL, and with
- * `parameters`, which it takes; a large text is decoded on another thread. `answer` gets the method's answer and answers
- * the request; errors are answered here. */
+ * `parameters`, which it takes; a large text is decoded on another thread. `answer` gets the method's
+ * answer and answers the request; errors are answered here, unless polkit may lift them. */
 void bus_call(struct bus_request *request, const struct method *method, const char *text,
 	      json_object *parameters,
 	      void (*answer)(struct bus_request *request, const struct answer *answer));
 /* The `task` of an answer that has one. */
 const struct ellu_task *bus_answered_task(const struct answer *answer);
-/* The request ends: its parameters go, wherever they are. */
-void bus_call_forget(struct bus_request *request);
-void bus_call_wake(struct user_waiter *waiter);
-void bus_call_fail(struct bus_request *request, const struct fault *fault);
-/* polkit has answered: the call is made once more, or its fault is told. */
-void bus_call_again(struct bus_request *request);
-/* The caller is gone, or the bus is. */
-void bus_call_abandon(struct bus_request *request);
-
-/* ---- bus_polkit.c ---- */
-
-int bus_polkit_follow(struct bus *bus); // its word that something has changed
-/* These are false when polkit is not asked. Else it is, and bus_peer_serve() or bus_call_again() is
- * called when it has answered. */
-bool bus_polkit_ask_peer(struct bus_peer *peer);
-bool bus_polkit_ask_request(struct bus_request *request, const struct fault *fault);
 
 /* ---- bus_manager.c ---- */
 
@@ -252,3 +277,8 @@ int bus_measure(sd_bus_message *message, int64_t *ret_bytes, struct fault *fault
 
 /* Reads an a{sv} as an object whose members are the entries. 0, or negative with the fault. */
 int bus_read_options(sd_bus_message *message, json_object *object, struct fault *fault);
+
+/* ---- bus_tree.c ---- */
+
+/* A message came: what it calls is served once its caller is known. */
+int bus_tree_take(struct bus *bus, sd_bus_message *message);

@@ -85,7 +85,7 @@ void bus_call_method(struct bus_request *request)
 	if (!method) {
 		fault_set(&fault, ELLU_E_METHOD_NOT_FOUND, "there is no method %s", name);
 		snprintf(fault.field, sizeof(fault.field), "%s", name);
-		bus_call_fail(request, &fault);
+		bus_request_fail(request, &fault);
 		return;
 	}
 	bus_call(request, method, text, json_object_new_object(), answer_json);
@@ -112,7 +112,7 @@ static void on_socket_used(struct user_waiter *waiter)
 
 	/* polkit may say otherwise than when the request came. */
 	if (peer->stale && !peer->polkit)
-		(void)bus_polkit_ask_peer(peer);
+		(void)bus_peer_ask_polkit(peer);
 	request->waiting = peer->polkit;
 	if (!request->waiting)
 		bus_open_socket(request);
@@ -142,7 +142,7 @@ void bus_open_socket(struct bus_request *request)
 		r = fault_set(&fault, ELLU_E_UNSUPPORTED, "this bus passes no descriptors");
 	user_give_back(&unused);
 	if (r < 0)
-		bus_call_fail(request, &fault);
+		bus_request_fail(request, &fault);
 	else
 		reply_socket(request, fd);
 }
@@ -175,7 +175,7 @@ void bus_run_experiment(struct bus_request *request)
 	(void)sd_bus_message_read(request->message, "s", &text);
 	if (bus_read_options(request->message, parameters, &fault) < 0) {
 		json_object_put(parameters);
-		bus_call_fail(request, &fault);
+		bus_request_fail(request, &fault);
 		return;
 	}
 	bus_call(request, &interfaces[0]->methods[METHOD_RUN_EXPERIMENT], text, parameters,
@@ -202,7 +202,7 @@ void bus_cancel_task(struct bus_request *request)
 	if (!id) {
 		json_object_put(parameters);
 		fault_invalid(&fault, "task", "the path of a task, %s/ID", BUS_TASKS_PATH);
-		bus_call_fail(request, &fault);
+		bus_request_fail(request, &fault);
 		return;
 	}
 	json_object_object_add(parameters, "id", json_object_new_int64(id));
@@ -263,7 +263,7 @@ void bus_list_tasks(struct bus_request *request)
 
 	if (bus_read_options(request->message, parameters, &fault) < 0) {
 		json_object_put(parameters);
-		bus_call_fail(request, &fault);
+		bus_request_fail(request, &fault);
 		return;
 	}
 	bus_call(request, &interfaces[0]->methods[METHOD_LIST_TASKS], NULL, parameters,

@@ -11,8 +11,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/front/bus/bus_internal.h"
-
-#define FIRST_BYTES_MAX 65536
+#include "daemon/front/front.h"
 
 #define VANISHED                                                          \
 	"type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
@@ -28,98 +27,12 @@ bool bus_peer_may_see(const struct bus_peer *peer, int64_t owner_uid)
 	return peer->known && (bus_peer_sees_all(peer) || peer->principal.uid == owner_uid);
 }
 
-/* A caller counts as a connection while it waits for an answer, or for signals that it asked for;
- * that it called once keeps no idle daemon up. */
-static void update_held(struct bus_peer *peer)
-{
-	bool held = peer->n_requests > 0 || peer->stays;
-
-	if (held == peer->held)
-		return;
-	peer->held = held;
-	peer->bus->options.service->n_connections += held ? 1 : -1;
-}
-
 /* On a session's bus signals go to all. */
 void bus_peer_subscribe(struct bus_peer *peer, bool subscribed, bool stays)
 {
 	peer->subscribed = subscribed && peer->bus->options.system;
 	peer->stays = peer->subscribed && stays;
-	update_held(peer);
-}
-
-/* ---- Requests ---- */
-
-/* What the request takes is its user's; the sentence of a refusal is in the fault. The first small
- * one of a newcomer is taken whatever others have sent whose uid is not known yet. */
-static bool charge(struct bus_request *request, int64_t bytes, struct fault *fault)
-{
-	struct bus_peer *peer = request->peer;
-	struct user *user = peer->principal.user;
-	enum user_slot slot = USER_REQUESTS;
-	char numbers[256];
-
-	if (user->uid == USER_UNKNOWN && peer->n_requests == 1 && bytes <= FIRST_BYTES_MAX) {
-		user_hold(&request->calls, user, USER_REQUESTS, 1);
-		user_hold(&request->input, user, USER_INPUT, bytes);
-		return true;
-	}
-	if (user_take(&request->calls, user, USER_REQUESTS, 1)) {
-		slot = USER_INPUT;
-		/* A large message is alone of its kind, whatever it takes. */
-		if (!user->held[USER_INPUT]) {
-			user_hold(&request->input, user, USER_INPUT, bytes);
-			return true;
-		}
-		if (user_take(&request->input, user, USER_INPUT, bytes))
-			return true;
-	}
-	user_describe(user, slot, numbers, sizeof(numbers));
-	fault_set(fault, ELLU_E_TOO_MANY_REQUESTS, "%s", numbers);
-	fault->retry_after_seconds = 1;
-	return false;
-}
-
-static int request_new(struct bus_peer *peer, sd_bus_message *message,
-		       const struct bus_member *member, struct bus_request **ret_request)
-{
-	struct bus_request *request = calloc(1, sizeof(*request));
-
-	if (!request)
-		return -ENOMEM;
-	request->peer = peer;
-	request->message = sd_bus_message_ref(message);
-	request->member = member;
-	request->waiter.wake = bus_call_wake;
-	request->link = peer->tail;
-	*peer->tail = request;
-	peer->tail = &request->next;
-	peer->n_requests++;
-	update_held(peer);
-	*ret_request = request;
-	return 0;
-}
-
-void bus_request_end(struct bus_request *request)
-{
-	struct bus_peer *peer = request->peer;
-
-	*request->link = request->next;
-	if (request->next)
-		request->next->link = request->link;
-	else
-		peer->tail = request->link;
-	peer->n_requests--;
-	user_stop_waiting(&request->waiter);
-	user_give_back(&request->calls);
-	user_give_back(&request->input);
-	bus_keep_until_sent(peer->bus, &request->expected);
-	sd_bus_slot_unref(request->polkit);
-	sd_bus_message_unref(request->message);
-	bus_call_forget(request);
-	call_unref(request->call);
-	free(request);
-	update_held(peer);
+	bus_peer_update_held(peer);
 }
 
 /* ---- Peers ---- */
@@ -138,10 +51,9 @@ static void drop_peer(struct bus_peer *peer)
 	struct bus *bus = peer->bus;
 	struct bus_peer **link = &bus->peers;
 
-	while (peer->requests) {
-		bus_call_abandon(peer->requests);
-		bus_request_end(peer->requests);
-	}
+	while (peer->requests)
+		bus_request_abandon(peer->requests);
+
 	user_stop_waiting(&peer->waiter);
 	user_give_back(&peer->place);
 	while (*link != peer)
@@ -176,42 +88,76 @@ static int on_vanished(sd_bus_message *message, void *userdata, sd_bus_error *re
 	return 0;
 }
 
-/* ---- Credentials ---- */
-
-static void refuse_all(struct bus_peer *peer, const struct fault *fault)
-{
-	while (peer->requests)
-		bus_call_fail(peer->requests, fault);
-}
-
-/* From now on its user pays for the request. */
-static bool recharge(struct bus_request *request, struct fault *fault)
-{
-	int64_t bytes = request->input.amount;
-
-	user_give_back(&request->calls);
-	user_give_back(&request->input);
-	return charge(request, bytes, fault);
-}
-
-void bus_peer_serve(struct bus_peer *peer)
+/* It is known what the caller may: its calls that wait are served. */
+static void serve_waiting(struct bus_peer *peer)
 {
 	struct bus_request *request = peer->requests;
 
 	peer->known = true;
 	while (request) {
-		struct bus_request *next = request->next; // the dispatch may end this one
+		struct bus_request *next = request->next; // serving may end this one
 		struct fault fault = { 0 };
 
 		if (request->waiting) {
 			request->waiting = false;
-			if (recharge(request, &fault))
-				bus_tree_dispatch(request);
+			if (bus_request_charge(request, request->input.amount, &fault))
+				request->serve(request);
 			else
-				bus_call_fail(request, &fault);
+				bus_request_fail(request, &fault);
 		}
 		request = next;
 	}
+}
+
+/* ---- What polkit lets it do ---- */
+
+static int on_polkit_answer(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+	struct bus_peer *peer = userdata;
+
+	(void)ret_error;
+	peer->polkit = sd_bus_slot_unref(peer->polkit);
+	peer->lifted = bus_polkit_says_yes(message);
+	serve_waiting(peer);
+	return 1;
+}
+
+bool bus_peer_ask_polkit(struct bus_peer *peer)
+{
+	const struct bus_question question = { .peer = peer };
+
+	peer->stale = false;
+	return peer->bus->options.system && !(peer->principal.scopes & PRINCIPAL_SEES_ALL) &&
+	       bus_polkit_ask(&question, &peer->polkit, on_polkit_answer, peer) >= 0;
+}
+
+/* Who only calls is asked about at its next call. */
+static int on_polkit_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+	struct bus *bus = userdata;
+
+	(void)message;
+	(void)ret_error;
+	front_take_back(bus->options.front);
+	for (struct bus_peer *peer = bus->peers; peer; peer = peer->next) {
+		peer->stale = peer->known;
+		if (peer->stale && peer->subscribed && !peer->polkit)
+			(void)bus_peer_ask_polkit(peer);
+	}
+	return 0;
+}
+
+int bus_peers_follow_polkit(struct bus *bus)
+{
+	return bus->options.system ? bus_polkit_follow(bus, on_polkit_changed) : 0;
+}
+
+/* ---- Credentials ---- */
+
+static void refuse_all(struct bus_peer *peer, const struct fault *fault)
+{
+	while (peer->requests)
+		bus_request_fail(peer->requests, fault);
 }
 
 static void on_introduced(struct user_waiter *waiter)
@@ -219,8 +165,8 @@ static void on_introduced(struct user_waiter *waiter)
 	struct bus_peer *peer =
 		(struct bus_peer *)((char *)waiter - offsetof(struct bus_peer, waiter));
 
-	if (!bus_polkit_ask_peer(peer))
-		bus_peer_serve(peer);
+	if (!bus_peer_ask_polkit(peer))
+		serve_waiting(peer);
 }
 
 struct credentials {
@@ -338,16 +284,8 @@ static int peer_new(struct bus *bus, const char *name, struct bus_peer **ret_pee
 	return 0;
 }
 
-static int refuse(sd_bus_message *message, const struct fault *fault)
-{
-	const struct error_info *info = error_find(fault->code);
-
-	return sd_bus_reply_method_errorf(message, info ? info->dbus_name : SD_BUS_ERROR_FAILED,
-					  "%s", fault->message);
-}
-
-static int take(struct bus *bus, sd_bus_message *message, const struct bus_member *member,
-		int64_t bytes)
+int bus_peer_take(struct bus *bus, sd_bus_message *message, int64_t bytes,
+		  void (*serve)(struct bus_request *request))
 {
 	const char *name = sd_bus_message_get_sender(message);
 	struct bus_peer *peer = find_peer(bus, name);
@@ -361,37 +299,17 @@ static int take(struct bus *bus, sd_bus_message *message, const struct bus_membe
 		return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_LIMITS_EXCEEDED,
 						  "%d calls are under way already",
 						  BUS_REQUESTS_MAX);
-	r = request_new(peer, message, member, &request);
+	r = bus_request_new(peer, message, serve, &request);
 	if (r < 0)
 		return r;
-	if (!charge(request, bytes, &fault)) {
-		bus_call_fail(request, &fault);
+	if (!bus_request_charge(request, bytes, &fault)) {
+		bus_request_fail(request, &fault);
 		return 1;
 	}
 	if (peer->stale && !peer->polkit)
-		(void)bus_polkit_ask_peer(peer);
+		(void)bus_peer_ask_polkit(peer);
 	request->waiting = !peer->known || peer->polkit;
 	if (!request->waiting)
-		bus_tree_dispatch(request);
+		request->serve(request);
 	return 1;
-}
-
-/* What does not fit the interface is answered at once, and nothing of it is kept. */
-int bus_peer_take(struct bus *bus, sd_bus_message *message)
-{
-	const struct bus_member *member;
-	const char *error, *text;
-	struct fault fault = { 0 };
-	int64_t bytes = 0;
-	uint8_t type;
-
-	if (!sd_bus_message_get_sender(message) || sd_bus_message_get_type(message, &type) < 0 ||
-	    type != SD_BUS_MESSAGE_METHOD_CALL)
-		return 0;
-	member = bus_tree_find(message, &error, &text);
-	if (!member)
-		return sd_bus_reply_method_errorf(message, error, "%s", text);
-	if (bus_measure(message, &bytes, &fault) < 0)
-		return refuse(message, &fault);
-	return take(bus, message, member, bytes);
 }

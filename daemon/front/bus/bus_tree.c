@@ -171,35 +171,7 @@ static void introspect(struct bus_request *request)
 	bus_reply(request, reply, r);
 }
 
-/* ---- Dispatch ---- */
-
-void bus_reply(struct bus_request *request, sd_bus_message *reply, int r)
-{
-	struct fault fault = { 0 };
-
-	if (r < 0) {
-		sd_bus_message_unref(reply);
-		fault_oom(&fault);
-		bus_call_fail(request, &fault);
-		return;
-	}
-	if (sd_bus_message_get_expect_reply(request->message))
-		bus_send(request->peer->bus, reply);
-	else
-		sd_bus_message_unref(reply);
-	bus_request_end(request);
-}
-
-void bus_reply_error(struct bus_request *request, const char *name, const char *text)
-{
-	const sd_bus_error error = SD_BUS_ERROR_MAKE_CONST(name, text);
-	sd_bus_message *reply = NULL;
-
-	if (sd_bus_message_get_expect_reply(request->message) &&
-	    sd_bus_message_new_method_error(request->message, &reply, &error) >= 0)
-		bus_send(request->peer->bus, reply);
-	bus_request_end(request);
-}
+/* ---- What a message calls ---- */
 
 static bool has_signature(sd_bus_message *message, const char *arguments)
 {
@@ -219,8 +191,9 @@ static bool has_signature(sd_bus_message *message, const char *arguments)
 	return sd_bus_message_has_signature(message, signature) > 0;
 }
 
-const struct bus_member *bus_tree_find(sd_bus_message *message, const char **ret_error,
-				       const char **ret_text)
+/* NULL: nothing; the name of the error, and its sentence. */
+static const struct bus_member *find(sd_bus_message *message, const char **ret_error,
+				     const char **ret_text)
 {
 	const char *interface = sd_bus_message_get_interface(message);
 	const char *name = sd_bus_message_get_member(message);
@@ -251,7 +224,30 @@ const struct bus_member *bus_tree_find(sd_bus_message *message, const char **ret
 	return NULL;
 }
 
-void bus_tree_dispatch(struct bus_request *request)
+static int refuse(sd_bus_message *message, const struct fault *fault)
 {
-	request->member->serve(request);
+	const struct error_info *info = error_find(fault->code);
+
+	return sd_bus_reply_method_errorf(message, info ? info->dbus_name : SD_BUS_ERROR_FAILED,
+					  "%s", fault->message);
+}
+
+/* What does not fit the interface is answered at once, and nothing of it is kept. */
+int bus_tree_take(struct bus *bus, sd_bus_message *message)
+{
+	const struct bus_member *member;
+	const char *error, *text;
+	struct fault fault = { 0 };
+	int64_t bytes = 0;
+	uint8_t type;
+
+	if (!sd_bus_message_get_sender(message) || sd_bus_message_get_type(message, &type) < 0 ||
+	    type != SD_BUS_MESSAGE_METHOD_CALL)
+		return 0;
+	member = find(message, &error, &text);
+	if (!member)
+		return sd_bus_reply_method_errorf(message, error, "%s", text);
+	if (bus_measure(message, &bytes, &fault) < 0)
+		return refuse(message, &fault);
+	return bus_peer_take(bus, message, bytes, member->serve);
 }
