@@ -6,60 +6,7 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/log.h"
 #include "daemon/work/run/run.h"
-#include "proto/text/money.h"
 #include "proto/usage.h"
-
-#define SECONDS_A_DAY 86400
-
-/* ---- Cost ---- */
-
-void run_price(struct run *run, const struct ellu_llm_config *config)
-{
-	run->priced |= config && config->price_input && config->price_output;
-}
-
-static int64_t spent(const struct run *run)
-{
-	return run->progress.cost_nanodollars < 0 ? 0 : run->progress.cost_nanodollars;
-}
-
-static bool is_today(const struct daily_budget *today)
-{
-	return clock_wall_usec() / (SECONDS_A_DAY * USEC_PER_SEC) == today->day;
-}
-
-/* What may be spent still, by the lower of both limits. */
-static int64_t left(const struct run *run)
-{
-	int64_t limit = run->task.tuning.cost_limit;
-	int64_t most = limit < 0 ? INT64_MAX : limit - spent(run);
-	int64_t today = run->today.limit - (is_today(&run->today) ? run->today.spent : 0);
-
-	return run->today.limited && today < most ? today : most;
-}
-
-/* What is not known to cost anything is held against nothing. */
-static bool is_limited(const struct run *run)
-{
-	return (run->task.tuning.cost_limit >= 0 || run->today.limited) &&
-	       (run->priced || run->progress.cost_nanodollars >= 0);
-}
-
-bool run_may_spend(struct run *run)
-{
-	if (run->over_budget)
-		return false;
-	if (!is_limited(run))
-		return true;
-	if (run->n_outstanding == 0)
-		run->pending_cost = 0;
-	if (left(run) <= 0) {
-		run->over_budget = true;
-		run_drain_calls(run);
-		return false;
-	}
-	return run->pending_cost < left(run);
-}
 
 /* ---- Room ---- */
 
@@ -67,7 +14,7 @@ bool run_may_spend(struct run *run)
  * does, for it to be held against what that call came to. */
 bool route_has_room(const struct run *run, const struct route *route)
 {
-	if (is_limited(run) && (route->handed >= route->cap || run->pending_cost >= left(run)))
+	if (run_is_limited(run) && (route->handed >= route->cap || run->pending_cost >= run_money_left(run)))
 		return false;
 	return route->uncommitted < route->cap &&
 	       route->handed + route->uncommitted < 2 * route->cap;
@@ -106,7 +53,7 @@ void run_call_hold(struct run_call *call)
 	struct run *run = call->run;
 	const struct route *route = call->route;
 
-	if (call->estimate > 0 || !is_limited(run))
+	if (call->estimate > 0 || !run_is_limited(run))
 		return;
 	call->estimate = route->n_priced ? route->priced_cost / route->n_priced : llm_call_estimate(&call->call);
 	run->pending_cost += call->estimate;
@@ -271,40 +218,6 @@ static void on_done(struct llm_call *done)
 	run_go_on(run);
 }
 
-static void on_notice(void *userdata, const char *line)
-{
-	struct run *run = userdata;
-
-	run_log_notice(&run->log, line, clock_monotonic_usec());
-}
-
-static void on_held(void *userdata, bool held, const char *line)
-{
-	struct run *run = userdata;
-
-	run->held_up = held;
-	/* What is being ended leaves no waits behind to be told of. */
-	if (run->phase == RUN_RUNNING)
-		run_log_notice(&run->log, line, clock_monotonic_usec());
-	run_changed(run);
-}
-
-int run_open_flow(struct run *run)
-{
-	const struct backend_flow_options options = {
-		.user = run->task.owner_uid,
-		.priority = run->task.tuning.priority,
-		.cap = run->flow_connections,
-		.reply_to = run->host.loop,
-		.done = on_done,
-		.notice = on_notice,
-		.held = on_held,
-		.userdata = run,
-	};
-
-	return backend_flow_open(run->host.backend, &options, &run->flow);
-}
-
 void run_call_init(struct run_call *call, struct run *run, struct route *route,
 		   struct llm_target *target)
 {
@@ -398,6 +311,73 @@ int run_cap_of(const struct run *run, const struct ellu_llm_config *config)
 	return run_lower_cap(cap, run->flow_connections);
 }
 
+/* ---- The flow ---- */
+
+static void on_notice(void *userdata, const char *line)
+{
+	struct run *run = userdata;
+
+	run_log_notice(&run->log, line, clock_monotonic_usec());
+}
+
+static void on_held(void *userdata, bool held, const char *line)
+{
+	struct run *run = userdata;
+
+	run->held_up = held;
+	/* What is being ended leaves no waits behind to be told of. */
+	if (run->phase == RUN_RUNNING)
+		run_log_notice(&run->log, line, clock_monotonic_usec());
+	run_changed(run);
+}
+
+static int open_flow(struct run *run)
+{
+	const struct backend_flow_options options = {
+		.user = run->task.owner_uid,
+		.priority = run->task.tuning.priority,
+		.cap = run->flow_connections,
+		.reply_to = run->host.loop,
+		.done = on_done,
+		.notice = on_notice,
+		.held = on_held,
+		.userdata = run,
+	};
+
+	return backend_flow_open(run->host.backend, &options, &run->flow);
+}
+
+/* What is asked for and not sent is said. */
+static void note_ignored(struct run *run, const struct run_spec *spec)
+{
+	if (!spec->config || !spec->generation_params)
+		return;
+	run->n_ignored = llm_config_unsent(spec->config, &ellu_generation_params_type,
+					   spec->generation_params, run->ignored);
+	for (size_t i = 0; i < run->n_ignored; i++)
+		run_log_line(&run->log, "%s is not sent: the provider %s has none", run->ignored[i],
+			     spec->config->provider);
+}
+
+int run_begin(struct run *run, struct fault *fault)
+{
+	const struct run_spec *spec = run->spec;
+
+	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
+		return fault_oom(fault);
+	run->id = spec->run_id;
+	run->project_id = spec->project_id;
+	run->today = spec->today;
+	run_describe_cost(run);
+	note_ignored(run, spec);
+	run->kind->tune(run);
+	if (open_flow(run) < 0)
+		return fault_oom(fault);
+	run->phase = RUN_RUNNING;
+	run_changed(run);
+	return 0;
+}
+
 /* What it was tuned to holds for what is issued from then on, and for what still waits in the
  * backend. */
 void run_tune(struct run *run, const struct work_tuning *tuning)
@@ -414,28 +394,4 @@ void run_tune(struct run *run, const struct work_tuning *tuning)
 		log_warning("Task %" PRId64 ": its waiting calls cannot be tuned, only later ones",
 			    run->task.task_id);
 	run_go_on(run);
-}
-
-void run_log_spent(struct run *run)
-{
-	int64_t own = run->task.tuning.cost_limit;
-	bool is_own = own >= 0 && spent(run) >= own;
-	char cost[MONEY_TEXT_SIZE], limit[MONEY_TEXT_SIZE];
-
-	money_format(is_own ? spent(run) : run->today.spent, cost);
-	money_format(is_own ? own : run->today.limit, limit);
-	if (is_own)
-		run_log_line(&run->log, "$%s were spent, the cost_limit is $%s: nothing more is asked for, "
-			     "until `elluminate task tune %" PRId64 " --cost-limit DOLLARS` raises it",
-			     cost, limit, run->task.task_id);
-	else
-		run_log_line(&run->log, "$%s were spent today in the project, its daily_cost_limit is $%s: "
-			     "nothing more is asked for until tomorrow (UTC), or until `elluminate project "
-			     "update NAME --daily-cost-limit DOLLARS` raises it", cost, limit);
-}
-
-void run_describe_cost(struct run *run)
-{
-	if (run->task.tuning.cost_limit >= 0 && !run->priced && run->progress.cost_nanodollars < 0)
-		run_log_line(&run->log, "cost_limit has no effect: no price of what is asked is known");
 }

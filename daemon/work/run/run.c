@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "proto/generated/interface.h"
 
@@ -168,6 +167,8 @@ void run_go_on(struct run *run)
 {
 	bool done = run->phase == RUN_RUNNING && run->kind->issue(run);
 
+	if (run->over_budget)
+		run_drain_calls(run);
 	if (run->phase == RUN_RUNNING && run->n_outstanding == 0) {
 		if (done) {
 			run->phase = RUN_CONCLUDING;
@@ -267,18 +268,6 @@ void run_changed(struct run *run)
 	run->events.changed(run->events.userdata);
 }
 
-/* What is asked for and not sent is said. */
-static void note_ignored(struct run *run, const struct run_spec *spec)
-{
-	if (!spec->config || !spec->generation_params)
-		return;
-	run->n_ignored = llm_config_unsent(spec->config, &ellu_generation_params_type,
-					   spec->generation_params, run->ignored);
-	for (size_t i = 0; i < run->n_ignored; i++)
-		run_log_line(&run->log, "%s is not sent: the provider %s has none", run->ignored[i],
-			     spec->config->provider);
-}
-
 static void on_loaded(struct store_request *request)
 {
 	struct run *run = container_of(request, struct run, load.request);
@@ -301,25 +290,6 @@ void run_load(struct run *run)
 	run->load.task_id = run->task.task_id;
 	run_expect(run, &run->load.request, on_loaded);
 	store_run_load(run->host.store, &run->load);
-}
-
-int run_begin(struct run *run, struct fault *fault)
-{
-	const struct run_spec *spec = run->spec;
-
-	if (progress_init(&run->progress, spec, clock_monotonic_usec()) < 0)
-		return fault_oom(fault);
-	run->id = spec->run_id;
-	run->project_id = spec->project_id;
-	run->today = spec->today;
-	run_describe_cost(run);
-	note_ignored(run, spec);
-	run->kind->tune(run);
-	if (run_open_flow(run) < 0)
-		return fault_oom(fault);
-	run->phase = RUN_RUNNING;
-	run_changed(run);
-	return 0;
 }
 
 const char *run_hold(const struct run *run)

@@ -3,8 +3,9 @@
  * and where they go, phases, budget, memory, log and end. What a kind is about is a row of
  * functions (struct job_kind) and a struct that begins with a struct run.
  *
+ *	route.c	calls and how they came back; their flow, which opens when the run begins; caps
  *	run.c	phases, from the start to the end; memory
- *	route.c	calls and how they came back; caps, budget
+ *	spending.c	limits of cost
  *	run_log.c, progress.c	what is said of it
  *
  * Everything happens on the loop of `host`; a callback of `struct run_events` may be called from
@@ -157,8 +158,6 @@ struct run_call {
 	struct run_call *next; // route::held
 };
 
-/* Before the first of its calls, and when its caps are set. -ENOMEM. */
-int run_open_flow(struct run *run);
 /* Sets up the call of a zeroed one, all but what is asked. */
 void run_call_init(struct run_call *call, struct run *run, struct route *route,
 		   struct llm_target *target);
@@ -195,15 +194,22 @@ const struct ellu_usage *run_total_usage(const struct run_total *total, struct a
 
 /* How many calls by a config the run may have in flight. */
 int run_cap_of(const struct run *run, const struct ellu_llm_config *config);
-/* Whether one of the configs (NULL: none) says what its calls cost. */
-void run_price(struct run *run, const struct ellu_llm_config *config);
 /* It came back, and what it did cost counts until it is recorded. */
 void run_call_take_cost(struct run_call *call);
 /* What the call did cost is recorded, and counts as that; `spent` says of it what is left of the day. */
 void run_call_recorded(struct run_call *call, const struct spent *spent);
+
+/* ---- Limits of cost (spending.c) ---- */
+
+/* Whether one of the configs (NULL: none) says what its calls cost. */
+void run_price(struct run *run, const struct ellu_llm_config *config);
 /* Whether limits of cost allow to issue something: what is in flight counts by estimate, until it is
  * recorded. Once one is reached by what was spent, it stays so for the run. */
 bool run_may_spend(struct run *run);
+/* Whether any limit counts: what is not known to cost anything is held against nothing. */
+bool run_is_limited(const struct run *run);
+/* What may be spent still, by the lowest of them. */
+int64_t run_money_left(const struct run *run);
 /* Which limit is reached, and how to go on. */
 void run_log_spent(struct run *run);
 /* Says it if the cost limit has no effect. */
