@@ -1,11 +1,9 @@
 #include "daemon/work/experiment/batching.h"
 
-#include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/work/experiment/batching_state.h"
@@ -13,7 +11,6 @@
 /* What a provider takes is more than this by far; a run holds no more of it. */
 #define BATCH_ITEMS_MAX 2000
 #define BATCH_BYTES_MAX (8u * 1024 * 1024)
-#define FIRST_WAIT_USEC (USEC_PER_SEC / 20) // and twice as long each time, up to the daemon's setting
 #define RETRIES_DEFAULT 5 // as those of single calls
 
 /* ---- Waits ---- */
@@ -25,17 +22,6 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 	(void)fd;
 	(void)events;
 	run_go_on(batching_run(batching));
-}
-
-void batching_wait(struct batching *batching, struct given *given, int64_t at_least_usec)
-{
-	int64_t most = atomic_load(batching_run(batching)->host.batch_wait_usec);
-
-	given->wait_usec = given->wait_usec ? 2 * given->wait_usec : FIRST_WAIT_USEC;
-	if (given->wait_usec > most)
-		given->wait_usec = most;
-	given->due_usec = clock_monotonic_usec() +
-			  (at_least_usec > given->wait_usec ? at_least_usec : given->wait_usec);
 }
 
 static struct given *find_due(struct batching *batching)
@@ -104,104 +90,6 @@ static void set_hold(struct batching *batching)
 		return;
 	run->batch_hold = hold;
 	run_changed(run);
-}
-
-/* ---- The list ---- */
-
-static struct given *add(struct batching *batching, const struct kept_batch *kept)
-{
-	struct given *given = &batching->batches[batching->n_batches++];
-
-	*given = (struct given){
-		.id = kept->id,
-		.state = kept->state,
-		.n_items = kept->n_items,
-		.estimate = kept->estimate_nanodollars,
-		.from = kept->from,
-		.created_usec = kept->created_usec,
-	};
-	snprintf(given->mark, sizeof(given->mark), "%s", kept->mark);
-	snprintf(given->seal, sizeof(given->seal), "%s", kept->mark + strlen(given->mark));
-	if (kept->provider_id)
-		snprintf(given->provider_id, sizeof(given->provider_id), "%s", kept->provider_id);
-	batching->given_in_pass = true;
-	return given;
-}
-
-static void take_out(struct batching *batching, struct given *given)
-{
-	size_t at = (size_t)(given - batching->batches);
-
-	batching_run(batching)->pending_cost -= given->estimate;
-	batching->n_batches--;
-	memmove(given, given + 1, (batching->n_batches - at) * sizeof(*given));
-	batching->now = NULL;
-}
-
-static void on_loaded(struct store_request *request)
-{
-	struct batching *batching = container_of(request, struct batching, load.request);
-	struct run *run = batching_run(batching);
-	const struct batches_load *load = &batching->load;
-
-	batching->doing = DOING_NOTHING;
-	if (run_take_answer(run, request)) {
-		for (size_t i = 0; i < load->ret_n_batches; i++) {
-			const struct kept_batch *kept = &load->ret_batches[i];
-
-			if (kept->pass != batching->pass)
-				batching->given_in_pass = false;
-			batching->pass = kept->pass;
-			batching->at = kept->to;
-			if (kept->state == KEPT_BATCH_COLLECTED || batching->n_batches == KEPT_BATCHES_MAX) {
-				batching->given_in_pass = true;
-				continue;
-			}
-			add(batching, kept)->unsure = kept->state == KEPT_BATCH_MEANT;
-			run->pending_cost += kept->estimate_nanodollars;
-		}
-		batching->loaded = true;
-		batching->run->cursor = batching->at;
-	}
-	store_request_done(request);
-	run_go_on(run);
-}
-
-static void load(struct batching *batching)
-{
-	batching->doing = LOADING;
-	batching->load.task_id = batching_run(batching)->task.task_id;
-	run_expect(batching_run(batching), &batching->load.request, on_loaded);
-	store_batches_load(batching_run(batching)->host.store, &batching->load);
-}
-
-/* ---- What has become of one ---- */
-
-static void on_noted(struct store_request *request)
-{
-	struct batching *batching = container_of(request, struct batching, note.request);
-	struct given *given = batching->now;
-
-	batching->doing = DOING_NOTHING;
-	if (run_take_answer(batching_run(batching), request)) {
-		given->state = batching->note.state;
-		if (batching->note.drop || given->state == KEPT_BATCH_COLLECTED)
-			take_out(batching, given);
-	}
-	store_request_done(request);
-	run_go_on(batching_run(batching));
-}
-
-void batching_note(struct batching *batching, enum kept_batch_state state, bool drop)
-{
-	batching->doing = NOTING;
-	run_expect(batching_run(batching), &batching->note.request, on_noted);
-	batching->note.id = batching->now->id;
-	batching->note.task_id = batching_run(batching)->task.task_id;
-	batching->note.state = state;
-	batching->note.provider_id = batching->now->provider_id[0] ? batching->now->provider_id : NULL;
-	batching->note.drop = drop;
-	store_batch_note(batching_run(batching)->host.store, &batching->note);
 }
 
 /* ---- Putting one together ---- */
@@ -282,7 +170,7 @@ static void on_kept(struct store_request *request)
 	if (run_take_answer(batching_run(batching), request)) {
 		batching->at = batching->to;
 		batching->is_whole = true;
-		(void)add(batching, &batching->keep.batch);
+		(void)batching_add_given(batching, &batching->keep.batch);
 	}
 	store_request_done(request);
 	run_go_on(batching_run(batching));
@@ -367,7 +255,7 @@ bool batching_go_on(struct batching *batching, bool at_end)
 		if (batching->loaded)
 			do_next(batching, at_end);
 		else
-			load(batching);
+			batching_load(batching);
 	}
 	is_idle = batching->doing == DOING_NOTHING && batching->n_batches == 0 &&
 		  (batching->body.n == 0 || run->over_budget);

@@ -19,7 +19,6 @@
 
 #include <stdbool.h>
 
-struct batch_result;
 struct batching;
 struct experiment_run;
 struct open_case;
@@ -35,7 +34,5 @@ bool batching_has_room(const struct batching *batching);
 void batching_add(struct batching *batching, struct open_case *open_case);
 /* Does what is due. Whether nothing is missing any more, where `at_end` says that the scan has found no more. */
 bool batching_go_on(struct batching *batching, bool at_end);
-/* What came back is recorded, or never will be. */
-void batching_recorded(struct batching *batching, struct batch_result *result);
 /* The run ends: what is asked comes back, and nothing else will be. As often as one likes. */
 void batching_stop(struct batching *batching);

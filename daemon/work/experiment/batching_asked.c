@@ -275,6 +275,13 @@ static bool has_other_form(struct batching *batching, const struct batch_result 
 	return true;
 }
 
+static void recorded(struct batching *batching, struct batch_result *result)
+{
+	batch_result_give_back(batching_run(batching)->host.backend, result);
+	if (--batching->n_unrecorded == 0 && batching->doing == COLLECTED)
+		end_collecting(batching);
+}
+
 static void take_result(struct batch_result *result)
 {
 	struct batching *batching = container_of(result->batch, struct batching, ask);
@@ -284,22 +291,15 @@ static void take_result(struct batch_result *result)
 	batching->n_unrecorded++;
 	if (run->phase != RUN_RUNNING ||
 	    !batch_item_read(batching->now->mark, batching->now->seal, result->custom_id, &item)) {
-		batching_recorded(batching, result);
+		recorded(batching, result);
 	} else if (result->again || has_other_form(batching, result)) {
 		snprintf(batching->last_words, sizeof(batching->last_words), "%.299s", result->call.fault.message);
-		batching_recorded(batching, result);
+		recorded(batching, result);
 	} else if (result->call.outcome == LLM_CONFIG_FAILED) {
 		run_fail(run, &result->call.fault);
-		batching_recorded(batching, result);
+		recorded(batching, result);
 	} else {
-		case_collect(batching->run, &item, result);
+		case_collect(batching->run, &item, result, recorded);
 	}
 	run_go_on(run);
-}
-
-void batching_recorded(struct batching *batching, struct batch_result *result)
-{
-	batch_result_give_back(batching_run(batching)->host.backend, result);
-	if (--batching->n_unrecorded == 0 && batching->doing == COLLECTED)
-		end_collecting(batching);
 }

@@ -1,4 +1,10 @@
-/* What batching.c and batching_asked.c share; see batching.h. */
+/*
+ * Batches of an experiment from inside, for the files that are its parts; see batching.h:
+ *
+ *	batching.c	what is put into one, and what is done next
+ *	batching_asked.c	what the provider is asked, and says
+ *	batching_list.c	the list of them
+ */
 #pragma once
 
 #include "daemon/work/experiment/batch_item.h"
@@ -79,8 +85,14 @@ static inline struct run *batching_run(const struct batching *batching)
 	return &batching->run->base;
 }
 
-/* Asks its provider something about one that is on the list. */
+/* Asks its provider something about one that is on the list (batching_asked.c). */
 void batching_ask(struct batching *batching, struct given *given, enum doing doing, enum batch_step step);
+
+/* ---- The list (batching_list.c) ---- */
+
+void batching_load(struct batching *batching);
+/* One that is kept. */
+struct given *batching_add_given(struct batching *batching, const struct kept_batch *kept);
 /* Nothing is done about it for a while, which is longer each time. */
 void batching_wait(struct batching *batching, struct given *given, int64_t at_least_usec);
 /* Keeps what has become of the one that something was done about; one that is dropped never was. */

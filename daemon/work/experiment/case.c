@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "daemon/backend/provider_batch.h"
-#include "daemon/work/experiment/batching.h"
 #include "daemon/work/experiment/experiment.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
@@ -330,7 +329,7 @@ static void on_recorded(struct store_request *request)
 	open_case->asking.route->uncommitted--;
 	run_call_recorded(&open_case->asking, &record->spent);
 	if (open_case->collected)
-		batching_recorded(run->batching, open_case->collected);
+		open_case->recorded(run->batching, open_case->collected);
 	if (!run_take_answer(&run->base, request)) {
 		run_go_on(&run->base);
 		return;
@@ -532,17 +531,19 @@ static void take_column(struct open_case *open_case)
 	record_response(open_case, NULL);
 }
 
-void case_collect(struct experiment_run *run, const struct run_case *row, struct batch_result *result)
+void case_collect(struct experiment_run *run, const struct run_case *row, struct batch_result *result,
+		  case_recorded_fn *recorded)
 {
 	struct open_case *open_case = case_open(run, row);
 	struct run_call *asking;
 
 	if (!open_case) {
 		run_fail_oom(&run->base);
-		batching_recorded(run->batching, result);
+		recorded(run->batching, result);
 		return;
 	}
 	open_case->collected = result;
+	open_case->recorded = recorded;
 	asking = &open_case->asking;
 	run_call_init(asking, &run->base, run->generating, NULL);
 	asking->epoch = open_case->epoch;

@@ -26,6 +26,8 @@
 #define RUN_PAGE_SCAN 256 // (row, epoch) pairs looked at for a page of cases
 #define RUN_PAGE_SCAN_MAX PAGE_MAX // where nothing was missing
 
+struct batch_result;
+struct batching;
 struct experiment_run;
 
 /* ---- Cases ---- */
@@ -38,6 +40,9 @@ enum unit_state {
 
 #define CASE_NAME_SIZE 64
 
+/* What a batch brought of a case is recorded, or never will be. */
+typedef void case_recorded_fn(struct batching *batching, struct batch_result *result);
+
 /* A case from read to recorded. Its memory is the arena of its record's request. */
 struct open_case {
 	struct run_call asking; // the generation
@@ -45,7 +50,8 @@ struct open_case {
 	struct run_total before; // what earlier answers took
 	struct tool_results tools; // from the first round on
 	struct case_cursor cursor; // where a scan is behind it
-	struct batch_result *collected; // what its answer was, or NULL
+	struct batch_result *collected; // what its answer was, or NULL; and who is told once that is recorded
+	case_recorded_fn *recorded;
 	int64_t n_rounds; // with tools
 	bool asked; // in a round before, and was not given a kept answer
 	struct response_record record;
@@ -79,8 +85,8 @@ struct open_case *case_start(struct experiment_run *run, const struct run_case *
 void case_close(struct open_case *open_case);
 void case_free(struct open_case *open_case); // its memory too
 /* The same of one that a batch brought the result of, which is recorded. */
-struct batch_result;
-void case_collect(struct experiment_run *run, const struct run_case *row, struct batch_result *result);
+void case_collect(struct experiment_run *run, const struct run_case *row, struct batch_result *result,
+		  case_recorded_fn *recorded);
 
 /* Asks for its answer (case_asking.c), which comes back to one of these. */
 void case_ask(struct open_case *open_case);
