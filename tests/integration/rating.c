@@ -1,5 +1,12 @@
 #include "tests/integration/rating.h"
 
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/harness/database.h"
+
 struct daemon *server;
 struct sim *sim;
 struct wire *wire;
@@ -74,4 +81,47 @@ void kill_server(void)
 {
 	daemon_kill(server);
 	sim_await_closed(sim);
+}
+
+int64_t spent_for_nothing(void)
+{
+	return database_int(server, "SELECT (SELECT sum(input_tokens) FROM run_epochs)"
+				    " - (SELECT sum(input_tokens) FROM responses)"
+				    " - (SELECT sum(input_tokens) FROM ratings)");
+}
+
+void counters_must_be_exact(void)
+{
+	ck_assert_int_eq(
+		database_int(server,
+			     "SELECT count(*) FROM run_epochs p WHERE p.run_id = (SELECT run_id FROM"
+			     "  experiments WHERE id = %lld) AND ("
+			     " generated <> (SELECT count(*) FROM responses r WHERE r.run_id = p.run_id"
+			     "  AND r.epoch = p.epoch)"
+			     " OR failed <> (SELECT count(*) FROM responses r WHERE r.run_id = p.run_id"
+			     "  AND r.epoch = p.epoch AND r.error IS NOT NULL)"
+			     " OR rated <> generated"
+			     " OR ratings <> (SELECT count(*) FROM ratings g JOIN responses r"
+			     "  ON r.id = g.response_id WHERE r.run_id = p.run_id"
+			     "  AND r.epoch = p.epoch AND g.judge_id = (SELECT judge_id FROM runs"
+			     "   WHERE id = p.run_id)))",
+			     (long long)experiment_id),
+		0);
+}
+
+json_object *edit_rating(const char *parameters, ...)
+{
+	va_list values;
+	char *filled;
+
+	va_start(values, parameters);
+	ck_assert_int_ge(vasprintf(&filled, parameters, values), 0);
+	va_end(values);
+	return at_json(wire_call(wire, "EditRating", "%s", requoted(filled)), "rating");
+}
+
+void must_be_near(json_object *reply, const char *path, double expected)
+{
+	ck_assert_msg(fabs(at_number(reply, path) - expected) < 1e-9, "%s: %.12g", path,
+		      at_number(reply, path));
 }

@@ -27,3 +27,12 @@ json_object *rate_well(const char *method, const char *parameters);
 int64_t submit_slow(const char *method);
 int64_t recorded(int64_t task_id); // verdicts of a task
 void await_recorded(int64_t task_id, int64_t at_least);
+
+/* The epochs' counters say what the rows say. */
+void counters_must_be_exact(void);
+/* Tokens of which no row tells, since another run recorded the same at the same time. */
+int64_t spent_for_nothing(void);
+
+/* EditRating's rating; `parameters` with ' for ". */
+json_object *edit_rating(const char *parameters, ...) __attribute__((format(printf, 1, 2)));
+void must_be_near(json_object *reply, const char *path, double expected);
