@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "tests/harness/daemon.h"
 #include "tests/harness/database.h"
@@ -19,6 +20,13 @@
 
 /* What ctest takes for a skipped test. */
 #define EXIT_SKIPPED 77
+
+#define ASSERT_SAYS(output, wanted) \
+	do { \
+		const char *said_ = output; \
+\
+		ck_assert_msg(strstr(said_, wanted), "no %s in: %s", wanted, said_); \
+	} while (0)
 
 static inline int suite_run(const TTest *const *tests, size_t n)
 {

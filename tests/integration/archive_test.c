@@ -8,7 +8,6 @@
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
-#define ASSERT_SAYS(output, wanted) ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
 #define ROWS 40
 #define BLOCK 512
 

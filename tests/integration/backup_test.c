@@ -12,7 +12,6 @@
 #include "tests/harness/suite.h"
 #include "tests/harness/users.h"
 
-#define ASSERT_SAYS(output, wanted) ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
 #define KEY "sk-never-in-any-backup"
 #define ROWS 120
 #define CRITERIA 2

@@ -257,9 +257,6 @@ START_TEST(killed)
 }
 END_TEST
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 START_TEST(commands)
 {
 	struct command *ran;

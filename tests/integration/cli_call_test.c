@@ -6,9 +6,6 @@
 #include "tests/harness/experiment.h"
 #include "tests/harness/suite.h"
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 static struct daemon *server;
 static struct sim *sim;
 static struct wire *wire;

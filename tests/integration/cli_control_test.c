@@ -38,9 +38,6 @@ static size_t listed(const char *option, const char *value)
 	return at_count(json_must_parse(list->out), "items");
 }
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 START_TEST(lists)
 {
 	const char *id = begin(4);

@@ -7,9 +7,6 @@
 static struct daemon *server;
 static struct wire *wire;
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 /* Three responses, rated by one criterion. */
 static void begin(void)
 {

@@ -1,312 +1,12 @@
-/* What `elluminate run` does with a file and its rows. */
+/* What `elluminate run` does with a file, and how it ends. */
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/harness/command.h"
-#include "tests/harness/suite.h"
-
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
-static struct daemon *server;
-static struct wire *wire;
-static const char *folder;
-
-static void begin(void)
-{
-	server = daemon_start(NULL);
-	wire = daemon_connect(server);
-	folder = dir_new();
-}
-
-/* An experiment file; `more` as in quoted(). Its path. */
-static const char *make_file(const char *name, const char *more)
-{
-	const char *path = dir_path(folder, name);
-
-	file_write(path, quoted("{'name':'E','prompt_template':{'name':'T','messages':'About {{topic}}.'}%s}",
-				more));
-	return path;
-}
-
-/* A file of rows "topic": "NAME 0", "NAME 1", ... */
-static void make_rows(const char *name, unsigned n)
-{
-	FILE *out = fopen(dir_path(folder, text("%s.csv", name)), "we");
-
-	fputs("topic\n", out);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(out, "%s %u\n", name, i);
-	fclose(out);
-}
-
-/* The rows of the collection C are all those of that file. */
-static bool holds_rows_of(const char *name, unsigned n)
-{
-	json_object *page = wire_call(wire, "ListTemplateVariables",
-				      "{'collection':{'name':'C'},'limit':1,'count':true}");
-
-	return at_int(page, "count") == n &&
-	       strcmp(at_text(page, "items.0.input_values.topic"), text("%s 0", name)) == 0;
-}
-
-/* ---- Rows ---- */
-
-START_TEST(interrupted_upload_leaves_the_old_rows)
-{
-	const char *file;
-	struct command *run;
-
-	begin();
-	make_rows("old", 3);
-	COMMAND(server, 0, "run", make_file("old.json", ",\"collection\":{\"name\":\"C\",\"file\":\"old.csv\"}"));
-	make_rows("new", 60000);
-	file = make_file("new.json", ",\"collection\":{\"name\":\"C\",\"file\":\"new.csv\"}");
-	run = command_start_on_terminal(server, 80, 24, (const char *[]) { "run", file, "--detach", NULL });
-	command_await(run, "rows uploaded");
-	command_signal(run, SIGINT);
-	command_end(run);
-	ck_assert(holds_rows_of("old", 3) || holds_rows_of("new", 60000));
-	COMMAND(server, 0, "run", file, "--detach", "--limit", "1");
-	ck_assert(holds_rows_of("new", 60000));
-}
-END_TEST
-
-/* One whose first rows are refused ends there, with more of them to come. */
-START_TEST(refused_upload_leaves_the_old_rows)
-{
-	struct command *run;
-	FILE *out;
-
-	begin();
-	make_rows("old", 3);
-	COMMAND(server, 0, "run", make_file("old.json", ",\"collection\":{\"name\":\"C\",\"file\":\"old.csv\"}"));
-	out = fopen(dir_path(folder, "new.jsonl"), "we");
-	for (int i = 0; i < 2500; i++)
-		fprintf(out, "{\"topic\":%d%s}\n", i, i == 3 ? ",\"\":1" : "");
-	fclose(out);
-	run = COMMAND(server, 23, "run", make_file("new.json", ",\"collection\":{\"name\":\"C\",\"file\":\"new.jsonl\"}"));
-	ASSERT_SAYS(run->err, "new.jsonl:4: expected keys of 1 to 200 characters");
-	ck_assert(holds_rows_of("old", 3));
-}
-END_TEST
-
-START_TEST(two_uploads_at_once)
-{
-	const char *one, *other;
-	struct command *a, *b;
-
-	begin();
-	make_rows("one", 4001);
-	make_rows("other", 5003);
-	one = make_file("one.json", ",\"collection\":{\"name\":\"C\",\"file\":\"one.csv\"}");
-	other = make_file("other.json", ",\"collection\":{\"name\":\"C\",\"file\":\"other.csv\"}");
-	for (int i = 0; i < 3; i++) {
-		a = command_start(server, (const char *[]) { "run", one, "--new", "--limit", "1", NULL });
-		b = command_start(server, (const char *[]) { "run", other, "--new", "--limit", "1", NULL });
-		ck_assert_int_eq(command_end(a), 0);
-		ck_assert_int_eq(command_end(b), 0);
-		ck_assert(holds_rows_of("one", 4001) || holds_rows_of("other", 5003));
-	}
-}
-END_TEST
-
-/* Both run on their own rows, whoever came between upload and submission. */
-START_TEST(each_run_has_its_own_rows)
-{
-	const char *one, *other;
-	struct command *a, *b;
-
-	begin();
-	make_rows("one", 700);
-	make_rows("other", 1300);
-	one = make_file("one.json", ",\"collection\":{\"name\":\"C\",\"file\":\"one.csv\"}");
-	other = make_file("other.json", ",\"collection\":{\"name\":\"C\",\"file\":\"other.csv\"}");
-	for (int i = 0; i < 3; i++) {
-		a = command_start(server, (const char *[]) { "run", one, "--new", "--json", NULL });
-		b = command_start(server, (const char *[]) { "run", other, "--new", "--json", NULL });
-		ck_assert_int_eq(command_end(a), 0);
-		ck_assert_int_eq(command_end(b), 0);
-		ASSERT_SAYS(a->out, "\"total_cases\":700,");
-		ASSERT_SAYS(b->out, "\"total_cases\":1300,");
-	}
-}
-END_TEST
-
-/* The version that a run names is the one that it gets, or none. */
-START_TEST(another_version_of_the_rows)
-{
-	json_object *made, *added;
-
-	begin();
-	made = wire_call(wire, "CreateCollection", "{'collection':{'name':'V','variables':[{'topic':'a'}]}}");
-	added = wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'V'},'variables':[{'topic':'b'}]}");
-	ck_assert_int_gt(at_int(added, "version"), at_int(made, "collection.version"));
-	wire_refused(wire, "Conflict", "RunExperiment", "{'name':'V','detach':true,'prompt_template':{'content':"
-		     "{'name':'V','messages':[{'role':'user','content':'{{topic}}'}]}},"
-		     "'collection':{'ref':{'name':'V','version':%lld}}}",
-		     (long long)at_int(made, "collection.version"));
-	wire_call(wire, "ClearCollection", "{'collection':{'name':'V'}}");
-	ck_assert_int_gt(at_int(wire_call(wire, "GetCollection", "{'collection':{'name':'V'}}"),
-				"collection.version"), at_int(added, "version"));
-	wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'V'},'variables':[{'topic':'c'}]}");
-	wire_call(wire, "RunExperiment", "{'name':'V','detach':true,'prompt_template':{'content':"
-		  "{'name':'V','messages':[{'role':'user','content':'{{topic}}'}]}},"
-		  "'collection':{'ref':{'name':'V','version':%lld}}}",
-		  (long long)at_int(wire_call(wire, "GetCollection", "{'collection':{'name':'V'}}"),
-				    "collection.version"));
-}
-END_TEST
-
-/* ---- Dry runs ---- */
-
-static void refused_dry(int status, const char *file, const char *wanted)
-{
-	struct command *run = COMMAND(server, status, "run", file, "--dry-run");
-
-	ASSERT_SAYS(run->err, wanted);
-}
-
-static bool has_key(const char *path, void *found)
-{
-	size_t size;
-	char *content = file_read(path, &size);
-
-	*(bool *)found |= content && memmem(content, size, "of-nobody", 9);
-	free(content);
-	return true;
-}
-
-START_TEST(dry_run_asks_the_daemon)
-{
-	const char *file, *config = ",\"llm_config\":{\"name\":\"L\",\"provider\":\"simulated\","
-				    "\"api_key\":\"of-nobody\"}";
-	bool kept_key = false;
-	struct command *run;
-
-	begin();
-	make_rows("some", 2500);
-	file = make_file("e.json", text("%s%s,\"criteria\":[\"Is it {{topic}}?\"],\"n_epochs\":2",
-					",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}", config));
-	run = COMMAND(server, 0, "run", file, "--dry-run");
-	ASSERT_SAYS(run->out, "user: About some 2.\n---\nNew: E\n");
-	ASSERT_SAYS(run->out, "2,500 cases: 10,000 calls (5,000 to answer, 5,000 to judge).");
-	ASSERT_SAYS(run->out, " to answer.\n2,500 cases");
-	run = COMMAND(server, 0, "run", file, "--dry-run", "--limit", "7", "--epochs", "1");
-	ASSERT_SAYS(run->out, "7 cases: 14 calls");
-	/* It left nothing. */
-	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListExperiments", "'count':true")), 0);
-	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'kind':'experiment'")), 0);
-	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListLLMConfigs", "'count':true")), 1);
-	wire_refused(wire, "NotFound", "GetCollection", "{'collection':{'name':'C'}}");
-	wire_refused(wire, "NotFound", "GetPromptTemplate", "{'prompt_template':{'name':'T'}}");
-	dir_each_file(daemon_state_dir(server), has_key, &kept_key);
-	ck_assert(!kept_key);
-	/* What a run would meet. */
-	refused_dry(27, make_file("e.json", ",\"collection\":\"nothing\""), "no collection named 'nothing'");
-	refused_dry(23, make_file("e.json", text("%s,\"criteria\":[\"Is it {{nope}}?\"]",
-						 ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}")),
-		    "criteria[0]: expected");
-	refused_dry(23, make_file("e.json", ",\"collection\":{\"name\":\"C\",\"variables\":[{\"topic\":1},"
-					    "{\"topic\":null}]}"),
-		    "case 2: topic");
-	refused_dry(23, make_file("e.json", text("%s,\"llm_config\":{\"name\":\"L\",\"provider\":\"openai\","
-						 "\"llm_model_name\":\"m\",\"llm_base_url\":\"ftp://x\"}",
-						 ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}")),
-		    text("%s:1:", dir_path(folder, "e.json")));
-	/* A column's default fills what a row lacks. */
-	COMMAND(server, 0, "run", make_file("e.json", ",\"collection\":{\"name\":\"C\",\"columns\":[{\"name\":"
-						      "\"topic\",\"default_value\":\"rain\"}],\"variables\":[{}]}"),
-		"--dry-run");
-}
-END_TEST
-
-/* By the length of what is asked, and what the config costs: of all the cases, also of those that the daemon
- * does not see. */
-START_TEST(dry_run_estimates)
-{
-	const char *rows = ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}";
-	const char *config = ",\"llm_config\":{\"name\":\"L\",\"provider\":\"openai\",\"llm_model_name\":\"m\","
-			     "\"llm_base_url\":\"http://127.0.0.1:1/v1\",\"max_tokens\":100,"
-			     "\"price_input\":\"1\",\"price_output\":\"10\"}";
-	json_object *plan, *more;
-	const char *file;
-
-	begin();
-	make_rows("some", 9);
-	/* `About some 0.`, 13 bytes for each. */
-	plan = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", text("%s%s", rows, config)), "--dry-run",
-				       "--json")->out);
-	ck_assert_int_eq(at_int(plan, "input_tokens"), 29);
-	ck_assert_int_eq(at_int(plan, "output_tokens"), 900);
-	ck_assert_str_eq(at_text(plan, "cost"), "0.00902925");
-	/* A batch is for half the price. */
-	more = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", text("%s%s,\"batch\":true", rows, config)),
-				       "--dry-run", "--json")->out);
-	ck_assert_double_eq_tol(atof(at_text(more, "cost")), atof(at_text(plan, "cost")) / 2, 1e-8);
-	file = make_file("e.json", text("%s%s,\"criteria\":[\"Is it?\"],\"rating_mode\":\"detailed\"", rows, config));
-	more = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
-	ck_assert_int_gt(at_int(more, "input_tokens"), 9 * 300);
-	ck_assert_int_gt(at_int(more, "output_tokens"), 900);
-	ck_assert_double_gt(atof(at_text(more, "cost")), atof(at_text(plan, "cost")));
-	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, text(", $%s.\n9 cases", at_text(more, "cost")));
-	make_rows("some", 9000);
-	plan = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", text("%s%s", rows, config)), "--dry-run",
-				       "--json")->out);
-	ck_assert_int_eq(at_int(plan, "output_tokens"), 900000);
-	/* What has no price has no cost. */
-	plan = json_must_parse(COMMAND(server, 0, "run", make_file("e.json", rows), "--dry-run", "--json")->out);
-	ck_assert_int_eq(at_int(plan, "output_tokens"), 9000 * 512);
-	ck_assert(!at_has(plan, "cost"));
-	/* Nothing of it was asked for. */
-	ck_assert_uint_eq(json_object_array_length(list_all(wire, "ListTasks", "'kind':'experiment'")), 0);
-}
-END_TEST
-
-START_TEST(dry_run_of_what_is_there)
-{
-	json_object *plan;
-	const char *file;
-
-	begin();
-	make_rows("some", 5);
-	file = make_file("e.json", ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}");
-	COMMAND(server, 0, "run", file);
-	plan = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
-	ck_assert(at_is(plan, "name", "E"));
-	ck_assert_int_eq(at_int(plan, "generation_calls"), 0);
-	file = make_file("e.json", ",\"collection\":\"C\",\"n_epochs\":3");
-	plan = json_must_parse(COMMAND(server, 0, "run", file, "--dry-run", "--json")->out);
-	ck_assert(at_is(plan, "name", "E #2"));
-	ck_assert_int_eq(at_int(plan, "cases"), 5);
-	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, "5 cases: at most 15 calls");
-	ASSERT_SAYS(COMMAND(server, 0, "run", file, "--dry-run")->out, "--- case 1\nuser: About some 0.\n---\n");
-	plan = wire_call(wire, "PlanExperiment", "{'run':{'experiment':{'name':'E'}}}");
-	ck_assert(!json_object_get_boolean(at_json(plan, "plan.is_new")));
-	/* A key that an earlier request was refused under. */
-	wire_call(wire, "CreateCollection", "{'collection':{'name':'empty'}}");
-	for (int i = 0; i < 2; i++) {
-		const char *run = "'name':'R','idempotency_key':'k','detach':true,"
-				  "'prompt_template':{'ref':{'name':'T'}},'collection':{'ref':{'name':'empty'}}";
-
-		if (i == 0)
-			wire_call(wire, "RunExperiment", "{%s}", requoted(run));
-		else
-			wire_refused(wire, "org.varlink.service.InvalidParameter", "PlanExperiment",
-				     "{'run':{%s}}", requoted(run));
-	}
-	plan = wire_refused(wire, "org.varlink.service.InvalidParameter", "PlanExperiment",
-			    "{'run':{'name':'E','n_epoch':3}}");
-	ck_assert_str_eq(at_text(plan, "parameters.parameter"), "n_epoch");
-}
-END_TEST
-
-/* ---- Its end ---- */
+#include "tests/integration/run_files.h"
 
 static const char *const some_rows = ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}";
 
@@ -317,7 +17,7 @@ START_TEST(held_for_its_budget)
 	struct command *run;
 	const char *file;
 
-	begin();
+	begin_runs();
 	make_rows("some", 20);
 	file = make_file("e.json", text("%s,\"llm_config\":{\"name\":\"priced\",\"provider\":\"openai\","
 					"\"llm_model_name\":\"m\",\"llm_base_url\":\"%s\",\"max_connections\":1,"
@@ -368,7 +68,7 @@ START_TEST(interrupted_before_the_first_event)
 {
 	struct command *run;
 
-	begin();
+	begin_runs();
 	make_rows("some", 3);
 	COMMAND(server, 0, "run", make_file("first.json", some_rows));
 	daemon_signal(server, SIGSTOP);
@@ -392,7 +92,7 @@ START_TEST(hints_lead_to_the_same_daemon)
 	struct command *run;
 	const char *file, *socket;
 
-	begin();
+	begin_runs();
 	socket = daemon_socket(server);
 	make_rows("some", 2);
 	file = make_file("it's.json", some_rows);
@@ -408,7 +108,7 @@ START_TEST(run_again_otherwise)
 {
 	const char *file;
 
-	begin();
+	begin_runs();
 	make_rows("some", 2);
 	file = make_file("e.json", some_rows);
 	COMMAND(server, 0, "run", file);
@@ -425,7 +125,7 @@ START_TEST(says_what_it_changed)
 	static const char with[] = "%s,\"llm_config\":{\"name\":\"L\",\"provider\":\"simulated\"%s}";
 	struct command *run;
 
-	begin();
+	begin_runs();
 	make_rows("some", 2);
 	COMMAND(server, 0, "run", make_file("e.json", text(with, some_rows, "")));
 	run = COMMAND(server, 0, "run", make_file("e.json", text(with, some_rows, ",\"price_input\":\"1\"")));
@@ -441,7 +141,7 @@ START_TEST(says_what_is_simulated)
 {
 	const char *real, *file;
 
-	begin();
+	begin_runs();
 	make_rows("some", 2);
 	real = text("%s,\"llm_config\":{\"name\":\"real\",\"provider\":\"openai\",\"llm_model_name\":\"m\","
 		    "\"llm_base_url\":\"%s\"}", some_rows, sim_url(sim_start(NULL)));
@@ -463,7 +163,7 @@ START_TEST(what_failed_can_be_asked_again)
 	struct sim *sim = sim_start((const char *[]) { "--content_filter_rate=1", NULL });
 	struct command *run;
 
-	begin();
+	begin_runs();
 	make_rows("some", 2);
 	run = COMMAND(server, 10, "run",
 		      make_file("e.json", text("%s,\"llm_config\":{\"name\":\"L\",\"provider\":\"openai\","
@@ -589,110 +289,10 @@ START_TEST(a_matrix_interrupted)
 }
 END_TEST
 
-/* ---- Rows from a file and into one ---- */
-
-static const char odd_rows[] =
-	"{\"a\":\"plain\",\"b\":1,\"c\":\" blanks \"}\n"
-	"{\"a\":\"quo\\\"te, comma\",\"b\":2.5,\"c\":\"line\\nbreak\\r\\nand tab\\t\"}\n"
-	"{\"a\":\"\u00fcn\u00ef \u65e5\u672c \",\"b\":null,\"c\":\"\"}\n"
-	"{\"a\":\"\",\"b\":[1,{\"x\":\"y\\\"z\"}],\"c\":\"'\"}\n"
-	"{\"a\":\"5\",\"b\":\"text\",\"c\":\";\"}\n"
-	"{\"a\":\"null\",\"b\":{\"k\":true},\"c\":\"\ufeffmark\"}\n";
-
-static const char read_back[] =
-	"import csv, json, sys\n"
-	"want = [json.loads(line) for line in open('odd.jsonl', encoding='utf-8')]\n"
-	"rows = list(csv.reader(open('out.csv', newline='', encoding='utf-8')))\n"
-	"assert rows[0] == ['a', 'b', 'c'], rows[0]\n"
-	"assert [{'a': a, 'b': json.loads(b), 'c': c} for a, b, c in rows[1:]] == want, rows\n"
-	"assert json.load(open('out.json', encoding='utf-8')) == want\n"
-	"assert [json.loads(line) for line in open('out.jsonl', encoding='utf-8')] == want\n";
-
-/* What another program reads there is what was imported. */
-static void read_by_python(void)
-{
-	pid_t child;
-	int status;
-
-	if (access("/usr/bin/python3", X_OK) < 0)
-		return;
-	child = fork();
-	if (child == 0) {
-		if (chdir(folder) == 0)
-			execl("/usr/bin/python3", "python3", "-c", read_back, NULL);
-		_exit(1);
-	}
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_int_eq(status, 0);
-}
-
-START_TEST(rows_round_trip)
-{
-	static const char *const files[] = { "out.csv", "out.jsonl", "out.json" };
-	const char *odd, *again;
-
-	begin();
-	odd = dir_path(folder, "odd.jsonl");
-	again = dir_path(folder, "again.jsonl");
-	file_write(odd, odd_rows);
-	COMMAND(server, 0, "collection", "import", "C", odd);
-	for (size_t i = 0; i < 3; i++) {
-		const char *file = dir_path(folder, files[i]);
-
-		COMMAND(server, 0, "collection", "export", "C", "-o", file);
-		COMMAND(server, 0, "collection", "import", "C", file, "--replace");
-		COMMAND(server, 0, "collection", "export", "C", "-o", again);
-		ck_assert_str_eq(file_read(again, NULL), odd_rows);
-	}
-	read_by_python();
-	COMMAND(server, 0, "collection", "import", "C", odd, "--deduplicate");
-	ck_assert_int_eq(at_int(wire_call(wire, "GetCollection", "{'collection':{'name':'C'}}"),
-				"collection.variables_count"), 6);
-}
-END_TEST
-
-/* The line is told, and nothing of the file is there. */
-START_TEST(import_names_the_line)
-{
-	static const struct {
-		const char *file, *content, *says;
-	} cases[] = {
-		{ "a.csv", "t,chat\nx,\n\"y\nz\",[]\n", "a.csv:3: chat: expected a list of 1 to" },
-		{ "b.csv", "chat\nHello\n", "b.csv:2: chat: expected a list of messages as JSON" },
-		{ "c.csv", "t,chat\na,b,c\n", "c.csv:2: 3 cells where the header has 2" },
-		{ "d.jsonl", "{\"t\":\"a\"}\n\n{\"chat\":[{\"role\":\"poet\"}]}\n",
-		  "d.jsonl:3: chat[0].role: expected one of" },
-		{ "e.jsonl", "{\"t\":\"a\"}\n{\"t\":}\n", "e.jsonl:2:6: " },
-		{ "f.json", "[\n{\"t\":\"a\"},\n\n5]", "f.json:4: expected a JSON object" },
-		{ "g.json", "[{\"t\":\"a\"}\n{\"t\":\"b\"}]", "g.json:2: expected a comma" },
-		{ "h.json", "[{\"t\":\"a\"}", "h.json:1: expected a comma or a bracket" },
-		{ "i.json", "{\"t\":\"a\"}", "i.json:1: expected an array of objects" },
-		{ "j.json", "[{\"t\":\"a\"}] 5", "j.json:1: expected nothing behind" },
-	};
-	struct command *run;
-
-	begin();
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *file = dir_path(folder, cases[i].file);
-		bool is_refused = strstr(cases[i].says, "1 to") || strstr(cases[i].says, "role");
-
-		file_write(file, cases[i].content);
-		run = COMMAND(server, is_refused ? 23 : 2, "collection", "import", "N", file, "--columns",
-			      "chat:conversation");
-		ASSERT_SAYS(run->err, cases[i].says);
-		wire_refused(wire, "NotFound", "GetCollection", "{'collection':{'name':'N'}}");
-	}
-	run = COMMAND(server, 2, "collection", "import", "N", "-");
-	ASSERT_SAYS(run->err, "expected --format csv, jsonl or json");
-}
-END_TEST
-
 int main(void)
 {
-	return RUN_SUITE(rows_round_trip, import_names_the_line, forms_of_files, a_matrix, a_matrix_interrupted, interrupted_upload_leaves_the_old_rows, refused_upload_leaves_the_old_rows,
-			 two_uploads_at_once, each_run_has_its_own_rows,
-			 another_version_of_the_rows, dry_run_asks_the_daemon,
-			 dry_run_estimates, dry_run_of_what_is_there, held_for_its_budget,
-			 interrupted_before_the_first_event, hints_lead_to_the_same_daemon,
-			 run_again_otherwise, says_what_it_changed, says_what_is_simulated, what_failed_can_be_asked_again);
+	return RUN_SUITE(held_for_its_budget, interrupted_before_the_first_event,
+			 hints_lead_to_the_same_daemon, run_again_otherwise, says_what_it_changed,
+			 says_what_is_simulated, what_failed_can_be_asked_again, forms_of_files,
+			 a_matrix, a_matrix_interrupted);
 }

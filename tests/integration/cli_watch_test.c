@@ -10,9 +10,6 @@
 #define HOME "\033[H"
 #define SCREEN_BACK "\033[?7h\033[?25h\033[?1049l"
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 static struct daemon *server;
 static struct sim *sim;
 static struct wire *wire;

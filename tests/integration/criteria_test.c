@@ -529,9 +529,6 @@ START_TEST(checks_refused)
 }
 END_TEST
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 /* A file has what it is called there in the place of what the interface calls it. */
 START_TEST(checks_in_a_file)
 {

@@ -395,9 +395,6 @@ END_TEST
 
 /* ---- Commands ---- */
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 START_TEST(commands)
 {
 	const char *path = dir_path(dir_new(), "e.json");

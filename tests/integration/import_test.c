@@ -6,8 +6,6 @@
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
 #define ENDPOINT "http://127.0.0.1:8080"
 
 static struct daemon *server;

@@ -2,22 +2,13 @@
  * Planted keys, wherever a config may have one: whatever happens with them, they are found nowhere
  * but in the secrets folder and in what the endpoint gets. Every method of the interface is asked.
  */
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +18,7 @@
 #include "proto/wire/method.h"
 #include "tests/harness/suite.h"
 #include "tests/harness/users.h"
+#include "tests/integration/key_echo.h"
 #include "tests/integration/request.h"
 
 static char *answers; // everything that any method has answered
@@ -72,72 +64,6 @@ static char *keyed_members(const char *provider, const char *url)
 		    "\"api_key\":\"%s\",\"extra_headers\":{\"X-Secret\":\"%s\"},\"max_retries\":1,"
 		    "\"extra_body\":{\"user\":{\"token\":\"%s\"}}",
 		    provider, url, keys[BY_QUERY], keys[BY_KEY], keys[BY_HEADER], keys[BY_BODY]);
-}
-
-/* ---- An endpoint that repeats every key that it gets ---- */
-
-static size_t read_request(int fd, char *request, size_t size_max)
-{
-	size_t size = 0, wanted = size_max;
-	const char *head_end, *header;
-	ssize_t n;
-
-	while (size < wanted && (n = read(fd, request + size, size_max - 1 - size)) > 0) {
-		size += (size_t)n;
-		request[size] = '\0';
-		head_end = strstr(request, "\r\n\r\n");
-		header = strcasestr(request, "Content-Length:");
-		if (head_end && header)
-			wanted = (size_t)(head_end + 4 - request) + strtoul(header + 15, NULL, 10);
-		else if (head_end && strncmp(request, "POST ", 5) != 0)
-			wanted = 0; // it has no body, and gets no answer
-	}
-	return size;
-}
-
-/* Answers one request with the status that its path begins with. */
-static void echo_one(int fd)
-{
-	char request[65536] = "", said[4096] = "", reply[16384];
-	unsigned n = 0;
-	int status = 0;
-
-	(void)read_request(fd, request, sizeof(request));
-	if (sscanf(request, "POST /%d/", &status) != 1)
-		return;
-	for (const char *at = request; (at = strstr(at, "sk-")); at += 3)
-		n++, sprintf(said + strlen(said), " %.35s", at);
-	snprintf(reply, sizeof(reply),
-		 "HTTP/1.1 %d Some\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
-		 "{\"id\":\"%.35s\",\"message\":\"%u of them:%s\",\"%s\":%s{\"message\":%s\"Incorrect API keys, %u of them:%s."
-		 " So %s it is.\"}%s}", status, said + (n > 0), n, said, status == 200 ? "choices" : "error",
-		 status == 200 ? "[" : "", status == 200 ? "{\"content\":" : "", n, said, said,
-		 status == 200 ? "}]" : "");
-	(void)!write(fd, reply, strlen(reply));
-}
-
-/* In a process of its own. Its URL without the path. */
-static const char *start_echo(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
-	ck_assert_int_eq(listen(listener, 64), 0);
-	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-	if (fork() == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;) {
-			int fd = accept(listener, NULL, NULL);
-
-			echo_one(fd);
-			close(fd);
-		}
-	}
-	close(listener);
-	return text("http://127.0.0.1:%u", ntohs(address.sin_port));
 }
 
 /* How methods are called where the tables of the interface alone would not find what has a key: `$T` is
@@ -412,7 +338,7 @@ static void ask_batches(struct wire *wire, const char *echo)
 
 		ck_assert_ptr_nonnull(strstr(at_text(reply, "parameters.event.error.message"), "4 of them"));
 		id = experiment_submit(wire, &taken);
-		while (!strstr(task_logs(wire, id), "has no id"))
+		while (!strstr(task_logs(wire, id), "has no usable id"))
 			ck_assert(now_seconds() < deadline);
 		wire_call(wire, "CancelTask", "{'id':%lld}", (long long)id);
 	}
@@ -434,7 +360,7 @@ START_TEST(keys_stay_secret)
 	struct daemon *daemon = daemon_start(&(struct daemon_options) {
 		.arguments = (const char *[]) { "--log-level=debug", NULL } });
 	struct wire *wire = daemon_connect(daemon), *monitor = daemon_connect(daemon);
-	const char *echo = start_echo();
+	const char *echo = key_echo_start();
 	json_object *reply;
 
 	for (int i = 0; i < _PLACE_MAX; i++)
@@ -507,7 +433,7 @@ START_TEST(keys_that_sign)
 		.arguments = (const char *[]) { "--log-level=debug", NULL } });
 	struct wire *wire = daemon_connect(daemon);
 	char *key = random_key(), *secret = random_key(), *session = random_key();
-	const char *echo = start_echo();
+	const char *echo = key_echo_start();
 
 	answers = text("%s", "");
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
@@ -651,114 +577,8 @@ START_TEST(references)
 }
 END_TEST
 
-/* ---- Memory ---- */
-
-static bool opens(pid_t pid, const char *name)
-{
-	int fd = open(text("/proc/%d/%s", (int)pid, name), O_RDONLY);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* Exits as a process that has become another user, or has the daemon's own and no more rights. */
-static int reach(pid_t pid, uid_t uid)
-{
-	static const char *const names[] = { "mem", "environ", "maps", "fd/0" };
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
-
-	if (uid != getuid() && (setgid(uid) < 0 || setuid(uid) < 0))
-		return 100;
-	if (syscall(SYS_capset, &header, none) < 0)
-		return 101;
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (opens(pid, names[i]))
-			return (int)i + 1;
-	return 0;
-}
-
-static void must_be_out_of_reach(pid_t daemon, uid_t uid)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0)
-		_exit(reach(daemon, uid));
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "user %u: %d", (unsigned)uid,
-		      WEXITSTATUS(status));
-}
-
-/* Root's processes are kept from each other by their rights already: a test that root runs goes
- * on as another user, with a copy of the daemon that this one may run. */
-static const char *become_nobody(void)
-{
-	const char *folder = dir_new(), *copy = text("%s/elluminated", folder);
-
-	if (getuid() != 0)
-		return NULL;
-	ck_assert_int_eq(system(text("cp '%s' '%s'", ELLUMINATED_PATH, copy)), 0);
-	ck_assert_int_eq(chmod(folder, 0711), 0);
-	ck_assert_int_eq(chmod(text("%s/..", folder), 0777), 0);
-	ck_assert_int_eq(setgroups(0, NULL), 0);
-	ck_assert_int_eq(setgid(OTHER_UID), 0);
-	ck_assert_int_eq(setuid(OTHER_UID), 0);
-	return copy;
-}
-
-/* Nobody gets to the daemon's memory, the same user's other processes included. */
-START_TEST(memory_is_out_of_reach)
-{
-	struct daemon *of_root = getuid() == 0 ? daemon_start(NULL) : NULL;
-	struct daemon *daemon;
-	struct stat status;
-
-	if (of_root) {
-		must_be_out_of_reach(daemon_pid(of_root), OTHER_UID);
-		ck_assert_int_eq(daemon_stop(of_root), 0);
-	}
-	daemon = daemon_start(&(struct daemon_options) { .path = become_nobody() });
-	must_be_out_of_reach(daemon_pid(daemon), getuid());
-	/* What a handler of cores goes by. */
-	ck_assert_int_eq(stat(text("/proc/%d/environ", (int)daemon_pid(daemon)), &status), 0);
-	ck_assert_uint_eq(status.st_uid, 0);
-	ck_assert_int_eq(daemon_stop(daemon), 0);
-}
-END_TEST
-
-static bool is_no_core(const char *path, void *userdata)
-{
-	(void)userdata;
-	ck_assert_msg(!strstr(path, "core"), "%s", path);
-	return true;
-}
-
-/* Not even with a limit that somebody has raised, as for a handler behind a pipe. */
-START_TEST(no_core)
-{
-	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	struct daemon *daemon = daemon_start(NULL);
-	pid_t pid = daemon_pid(daemon);
-	char folder[4096];
-	siginfo_t info = { 0 };
-
-	/* Only who may raise a hard limit can. */
-	(void)prlimit(pid, RLIMIT_CORE, &unlimited, NULL);
-	ck_assert_int_eq(chdir(daemon_state_dir(daemon)), 0);
-	ck_assert_ptr_nonnull(getcwd(folder, sizeof(folder)));
-	daemon_signal(daemon, SIGABRT);
-	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(info.si_status, SIGABRT);
-	ck_assert_int_eq(info.si_code, CLD_KILLED); // else CLD_DUMPED
-	dir_each_file(folder, is_no_core, NULL);
-	ck_assert_int_eq(daemon_wait(daemon, WAIT_SECONDS), 128 + SIGABRT);
-}
-END_TEST
-
 int main(void)
 {
-	return RUN_SUITE(keys_stay_secret, keys_that_sign, moving_asks_for_the_key, a_key_in_plain_sight, references,
-			 memory_is_out_of_reach, no_core);
+	return RUN_SUITE(keys_stay_secret, keys_that_sign, moving_asks_for_the_key,
+			 a_key_in_plain_sight, references);
 }

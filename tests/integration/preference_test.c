@@ -305,9 +305,6 @@ START_TEST(killed)
 }
 END_TEST
 
-#define ASSERT_SAYS(output, wanted) \
-	ck_assert_msg(strstr(output, wanted), "no %s in: %s", wanted, output)
-
 /* The built-in one scores where none is named. */
 START_TEST(commands)
 {

@@ -22,13 +22,6 @@ static bool under_valgrind;
 static struct daemon *server;
 static struct sim *sim;
 
-#define ASSERT_SAYS(output, wanted) \
-	do { \
-		const char *said_ = output; \
-\
-		ck_assert_msg(strstr(said_, wanted), "no %s in: %s", wanted, said_); \
-	} while (0)
-
 static void begin(const char *config, const char *setting)
 {
 	server = daemon_start(&(struct daemon_options) { .config = config });
