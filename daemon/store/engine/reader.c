@@ -18,11 +18,6 @@
 
 static void reader_run(struct reader *reader, struct store_request *request);
 
-unsigned store_queue_of(const struct store_request *request)
-{
-	return request->uid < 0 ? 0 : 1 + (unsigned)(request->uid % (STORE_QUEUES - 1));
-}
-
 /* ---- Turns ---- */
 
 static void put(struct store_requests *list, struct store_request *request)
@@ -91,7 +86,7 @@ static void on_turn(struct message *message)
 		loop_post(reader->loop, &reader->turn);
 }
 
-void reader_take(struct reader *reader, struct store_request *request)
+static void take_request(struct reader *reader, struct store_request *request)
 {
 	struct reader_queue *queue = &reader->queues[store_queue_of(request)];
 
@@ -101,6 +96,13 @@ void reader_take(struct reader *reader, struct store_request *request)
 		return;
 	reader->turning = true;
 	loop_post(reader->loop, &reader->turn);
+}
+
+static void on_request(struct message *message)
+{
+	struct store_request *request = store_request_of(message);
+
+	take_request(store_reader_of(request->store, request->lane), request);
 }
 
 /* ---- Trouble that may go by ---- */
@@ -140,6 +142,7 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 	int r;
 
 	reader->store = store;
+	reader->take = on_request;
 	reader->tail = &reader->first;
 	reader->turn.deliver = on_turn;
 	for (size_t i = 0; i < STORE_QUEUES; i++) {
@@ -220,7 +223,7 @@ static void reader_run(struct reader *reader, struct store_request *request)
 		return;
 	set_begun(reader, request, request->result == 0 && request->again && is_mine(reader, request));
 	if (request->result == 0 && request->again && reader->ending) {
-		reader_take(reader, request);
+		take_request(reader, request);
 		return;
 	}
 	if (request->result == 0 &&

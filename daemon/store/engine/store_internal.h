@@ -35,7 +35,16 @@ struct event;
 
 /* Users by the number of their queue; the first is the daemon's own. */
 #define STORE_QUEUES 64
-unsigned store_queue_of(const struct store_request *request);
+static inline unsigned store_queue_of(const struct store_request *request)
+{
+	return request->uid < 0 ? 0 : 1 + (unsigned)(request->uid % (STORE_QUEUES - 1));
+}
+
+static inline struct store_request *store_request_of(struct message *message)
+{
+	return (struct store_request *)((char *)message - offsetof(struct store_request, message));
+}
+
 struct reader;
 struct reader *store_reader_of(struct store *store, enum store_lane lane);
 
@@ -46,6 +55,7 @@ int lock_state_dir(const char *state_dir, int *ret_fd, struct fault *fault);
 struct writer {
 	struct store *store;
 	struct loop *loop;
+	void (*take)(struct message *request); // on its loop; here, since any thread posts to any other
 	struct db db;
 	struct store_request *put_back; // goes first, in order
 	struct writer_queue {
@@ -85,15 +95,13 @@ struct writer {
 
 int writer_init(struct writer *writer); // `store` is set and `db` open already
 void writer_done(struct writer *writer); // its loop has ended: answers what waits, checkpoints
-void writer_take(struct writer *writer, struct store_request *request);
-/* There is no other one. */
-void writer_copy(struct writer *writer, struct store_request *request);
 /* Sweeps in `usec`; only the earliest of several wishes counts. */
 void writer_sweep_in(struct writer *writer, int64_t usec);
 
 struct reader {
 	struct store *store;
 	struct loop *loop;
+	void (*take)(struct message *request); // as the writer's
 	struct db db;
 	struct reader_queue {
 		struct store_requests {
@@ -115,7 +123,6 @@ struct reader {
 
 int reader_init(struct reader *reader, struct store *store, const char *name, int cache_kib);
 void reader_done(struct reader *reader);
-void reader_take(struct reader *reader, struct store_request *request);
 
 /* Tells the owner of the store what is the matter with it; the newest state wins. */
 struct trouble_notice {

@@ -42,36 +42,14 @@ void store_request_done(struct store_request *request)
 	arena_done(&request->arena);
 }
 
-static struct store_request *request_of(struct message *message)
-{
-	return (struct store_request *)((char *)message - offsetof(struct store_request, message));
-}
-
-static void on_writer(struct message *message)
-{
-	struct store_request *request = request_of(message);
-
-	if (request->lane == STORE_COPY)
-		writer_copy(&request->store->writer, request);
-	else
-		writer_take(&request->store->writer, request);
-}
-
 struct reader *store_reader_of(struct store *store, enum store_lane lane)
 {
 	return &store->readers[lane == STORE_POINT ? 0 : lane == STORE_SCAN ? 1 : 2];
 }
 
-static void on_reader(struct message *message)
-{
-	struct store_request *request = request_of(message);
-
-	reader_take(store_reader_of(request->store, request->lane), request);
-}
-
 static void on_reply(struct message *message)
 {
-	struct store_request *request = request_of(message);
+	struct store_request *request = store_request_of(message);
 
 	request->done(request);
 }
@@ -79,17 +57,20 @@ static void on_reply(struct message *message)
 void tx_post(struct store *store, struct store_request *request, enum store_lane lane,
 	     int (*run)(struct tx *tx, struct store_request *request), const char *name)
 {
+	struct reader *reader;
+
 	request->store = store;
 	request->lane = lane;
 	request->run = run;
 	request->name = name;
 	if (lane == STORE_RECORD || lane == STORE_WRITE || lane == STORE_COPY) {
 		request->patient = request->patient || lane == STORE_RECORD;
-		request->message.deliver = on_writer;
+		request->message.deliver = store->writer.take;
 		loop_post(store->writer.loop, &request->message);
 	} else {
-		request->message.deliver = on_reader;
-		loop_post(store_reader_of(store, lane)->loop, &request->message);
+		reader = store_reader_of(store, lane);
+		request->message.deliver = reader->take;
+		loop_post(reader->loop, &request->message);
 	}
 }
 

@@ -75,7 +75,7 @@ static struct store_request *pop(struct writer *writer)
 }
 
 /* Who had nothing waiting has saved up nothing. */
-void writer_take(struct writer *writer, struct store_request *request)
+static void take_request(struct writer *writer, struct store_request *request)
 {
 	struct writer_queue *queue = queue_of(writer, request);
 
@@ -113,7 +113,7 @@ static void reply_all(struct writer *writer, struct store_request *batch)
 		if (batch->last_event)
 			last_event = batch->last_event;
 		if (batch->result == 0 && batch->again)
-			writer_take(writer, batch);
+			take_request(writer, batch);
 		else if (goes_to_reader(writer, batch))
 			tx_post(store, batch, batch->lane, batch->run, batch->name);
 		else
@@ -486,12 +486,6 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 	arm(writer->idle, WRITER_IDLE_USEC);
 }
 
-void writer_copy(struct writer *writer, struct store_request *request)
-{
-	writer->copying = request;
-	arm(writer->copy, 0);
-}
-
 static void on_copy(evutil_socket_t fd, short events, void *userdata)
 {
 	struct writer *writer = userdata;
@@ -519,11 +513,25 @@ static void on_copy(evutil_socket_t fd, short events, void *userdata)
 	loop_hand_over();
 }
 
+static void on_request(struct message *message)
+{
+	struct store_request *request = store_request_of(message);
+	struct writer *writer = &request->store->writer;
+
+	if (request->lane == STORE_COPY) {
+		writer->copying = request; // there is no other one
+		arm(writer->copy, 0);
+	} else {
+		take_request(writer, request);
+	}
+}
+
 int writer_init(struct writer *writer)
 {
 	struct event_base *base;
 	int r;
 
+	writer->take = on_request;
 	for (size_t i = 0; i < STORE_QUEUES; i++)
 		writer->queues[i].tail = &writer->queues[i].first;
 	writer->last_uid = -1;
