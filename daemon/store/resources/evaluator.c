@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/project.h"
 #include "daemon/store/resources/versions.h"

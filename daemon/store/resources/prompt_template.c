@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/versions.h"
 #include "proto/generated/interface.h"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/rows.h"
 #include "proto/generated/interface.h"

@@ -32,14 +32,6 @@ int row_walk(struct row_walk *walk);
 
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
 		const struct row_set *set);
-/* Where a list of rows goes on with the batch of that sequence. NULL without memory. */
-const char *rows_cursor(struct tx *tx, int64_t sequence);
 /* Gives the collection its next sequence, with so many rows more. */
 int rows_publish(struct tx *tx, struct collection_state *state, int64_t added,
 		 const char *identity);
-
-/* ---- Operations of methods ---- */
-
-int rows_list(struct tx *tx, struct method_run *op); // ListTemplateVariables
-int rows_delete(struct tx *tx, struct method_run *op); // DeleteTemplateVariables
-int rows_add(struct tx *tx, struct method_run *op); // AddTemplateVariables (rows_upload.c)

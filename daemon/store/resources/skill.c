@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/evaluator.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/project.h"

@@ -1,16 +1,158 @@
 /*
+ * The rows of a collection as its methods list, remove and add them.
+ *
  * An upload is a batch without a sequence: its rows come in by many calls and become visible
  * when the last one gives it a sequence. An upload that was swept, or is committed and still
  * visible, keeps its id: going on with it is a conflict, never half an upload. What replaces the
  * rows that were visible does so where it becomes visible itself, in one transaction.
  */
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/template_variables.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/rows.h"
 #include "daemon/store/resources/sweep.h"
+#include "proto/generated/interface.h"
+
+/* ---- Listing ---- */
+
+#define ROWS_LETTER 'v' // of the list's cursors
+
+struct listing {
+	struct page page;
+	const char *defaults;
+};
+
+static int list_row(struct row_walk *walk, sqlite3_stmt *q)
+{
+	struct listing *listing = walk->userdata;
+	struct ellu_template_variables *row;
+	struct tx *tx = walk->tx;
+	int r;
+
+	row = TX_RECORD(tx, struct ellu_template_variables);
+	if (!row)
+		return -ENOMEM;
+	row->id = column_int(q, 0);
+	row->created_at = column_int(q, 2);
+	r = collection_fill(tx, listing->defaults, tx_text(tx, q, 1), &row->input_values);
+	if (r >= 0)
+		r = page_add(tx, &listing->page, &ellu_template_variables_type, row, "row", row->id);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = page_continues(tx, &listing->page, walk->sequence, walk->row_id);
+	return r < 0 ? r : 1;
+}
+
+/* Where a list of rows goes on with the batch of that sequence. NULL without memory. */
+static const char *rows_cursor(struct tx *tx, int64_t sequence)
+{
+	return page_cursor(tx, ROWS_LETTER, sequence, 0);
+}
+
+static int rows_page(struct tx *tx, const struct collection_state *state, struct listing *listing)
+{
+	struct row_walk walk = {
+		.tx = tx,
+		.state = state,
+		.sequence = state->first_sequence + 1,
+		.found = list_row,
+		.userdata = listing,
+	};
+	int r;
+
+	/* What a cursor points behind may have been cleared since. */
+	if (listing->page.resumed && listing->page.major >= walk.sequence) {
+		walk.sequence = listing->page.major;
+		walk.row_id = listing->page.minor;
+	}
+	r = collection_defaults(tx, state->id, &listing->defaults);
+	return r < 0 ? r : row_walk(&walk);
+}
+
+int rows_list(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_list_template_variables_request *arguments = op->arguments;
+	struct listing listing = { 0 };
+	struct collection_state state;
+	int r = collection_resolve(tx, &op->scope, arguments->collection, &state);
+
+	if (r >= 0)
+		r = page_begin(tx, op, ROWS_LETTER, &listing.page);
+	if (r >= 0)
+		r = rows_page(tx, &state, &listing);
+	return r < 0 ? r : page_end(tx, &listing.page, state.variables_count);
+}
+
+/* ---- Removing ---- */
+
+/* Ids as a JSON array without repetition, and NotFound when one of them is not shown. */
+static int find_shown(struct tx *tx, const struct collection_state *state, const int64_t *ids,
+		      size_t n_ids, const char **ret_ids, int64_t *ret_n)
+{
+	json_object *list = json_object_new_object(), *array = json_object_new_array();
+	char key[24];
+	int64_t missing;
+	int r = list && array ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < n_ids; i++) {
+		snprintf(key, sizeof(key), "%" PRId64, ids[i]);
+		if (json_object_object_get_ex(list, key, NULL))
+			continue;
+		r = json_object_object_add(list, key, NULL);
+		if (r >= 0)
+			r = json_object_array_add(array, json_object_new_int64(ids[i]));
+	}
+	if (r >= 0) {
+		*ret_n = (int64_t)json_object_array_length(array);
+		*ret_ids = tx_strdup(tx, json_text(array, NULL));
+	}
+	json_object_put(list);
+	json_object_put(array);
+	if (r < 0 || !*ret_ids)
+		return -ENOMEM;
+	r = db_int(tx->db, &missing, "SELECT j.value FROM json_each(?1) j WHERE NOT EXISTS ("
+				     "SELECT 1 FROM template_variables v CROSS JOIN row_batches b"
+				     " ON b.id = v.batch_id WHERE v.id = j.value AND b.collection_id = ?2"
+				     " AND b.sequence > ?3 AND b.sequence <= ?4"
+				     " AND v.removed_sequence IS NULL) LIMIT 1",
+		   "siii", *ret_ids, state->id, state->first_sequence, state->last_sequence);
+	return r <= 0 ? r : fault_not_found(tx->fault, "template_variables", NULL, missing);
+}
+
+/* The sequence that removes is no batch's. Who is pinned to less sees the rows; they go with their
+ * batch. */
+int rows_delete(struct tx *tx, struct method_run *op)
+{
+	const struct ellu_delete_template_variables_request *request = op->arguments;
+	struct ellu_delete_template_variables_reply *reply = method_reply(tx, op);
+	struct collection_state state;
+	const char *ids = NULL, *identity;
+	int r = reply ? 0 : -ENOMEM;
+
+	if (r >= 0)
+		r = collection_resolve(tx, &op->scope, request->collection, &state);
+	if (r >= 0)
+		r = collection_check_writable(tx, &state);
+	if (r >= 0)
+		r = find_shown(tx, &state, request->ids, request->n_ids, &ids, &reply->removed);
+	if (r >= 0)
+		r = db_run(tx->db, "UPDATE template_variables SET removed_sequence = ?2"
+				   " WHERE id IN (SELECT value FROM json_each(?1))", "si", ids,
+			   state.last_sequence + 1);
+	if (r < 0)
+		return r;
+	identity = tx_printf(tx, "without %s", ids);
+	return identity ? rows_publish(tx, &state, -reply->removed, identity) : -ENOMEM;
+}
+
+/* ---- Uploads ---- */
 
 struct upload {
 	int64_t batch_id;
@@ -130,7 +272,7 @@ static int add_at_once(struct tx *tx, struct collection_state *state,
 	return r < 0 ? r : rows_append(tx, state, set);
 }
 
-/* ---- The request ---- */
+/* ---- Adding ---- */
 
 struct adding {
 	struct row_set rows;

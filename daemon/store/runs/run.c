@@ -9,7 +9,6 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/llm_config_secret.h"
 #include "daemon/store/resources/prompt_template.h"
-#include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"

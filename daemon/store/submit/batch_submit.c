@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/evaluator.h"
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/row_set.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"

@@ -1,7 +1,10 @@
 #include <errno.h>
 
+#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/placeholders.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/run_configs.h"

@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/row_set.h"

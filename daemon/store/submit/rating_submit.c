@@ -1,4 +1,5 @@
 /* A submission that rates: criteria and judge, and the way through one transaction. */
+#include "daemon/store/resources/placeholders.h"
 #include "daemon/store/submit/rating_submission.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 
 #include "daemon/store/engine/page.h"
-#include "daemon/store/resources/collection.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/panel.h"
 #include "daemon/store/resources/llm_config.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/rows.h"

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <json.h>
 
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/runs/run.h"

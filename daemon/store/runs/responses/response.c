@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/responses/response_blocks.h"
-#include "daemon/store/resources/collection.h"
 #include "proto/generated/interface.h"
 #include "proto/text/template.h"
 

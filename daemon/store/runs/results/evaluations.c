@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/evaluator.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
