@@ -12,8 +12,9 @@
 #define USEC_PER_SEC INT64_C(1000000)
 #define MODEL_CACHE_KIB 64
 
+static const char *const v1[] = { schema_v1_resources, schema_v1_runs, schema_v1_tasks, NULL };
 /* The index is the `user_version` a migration starts from. */
-static const char *const *const migrations[] = { schema_v1 };
+static const char *const *const migrations[] = { v1 };
 const struct schema schema_present = {
 	.migrations = migrations,
 	.version = sizeof(migrations) / sizeof(migrations[0]),

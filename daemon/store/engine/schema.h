@@ -4,7 +4,7 @@
  * from a newer version, and one whose tables are not those of its version, is refused before
  * anything is written.
  *
- * A new version is a file schema_vN.c with its texts and a row in schema.c; what was released
+ * A new version is a file schema_vN.c with its text and a row in schema.c; what was released
  * stays as it is. What ALTER TABLE cannot say rebuilds the table, as sqlite.org's
  * lang_altertable.html has it; tests/unit/store/store_migration.c is a worked example:
  *
@@ -34,7 +34,8 @@ struct schema {
 };
 
 extern const struct schema schema_present;
-extern const char *const schema_v1[]; // scripts to run in order, NULL at the end
+/* Scripts of the first version, to run in this order. */
+extern const char schema_v1_resources[], schema_v1_runs[], schema_v1_tasks[];
 
 /* What is told of a migration; `silent` before what cannot be watched, such as a long sync, with
  * the time that it may take. */
