@@ -224,8 +224,7 @@ const struct resource resource_collection = {
 	.insert = insert,
 	.differs = differs,
 	.update = update,
-	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
-		" WHERE t.finished_at IS NULL AND r.collection_id = ?1 LIMIT 1",
+	RESOURCE_LIVE("collection_id"),
 	.discard = discard,
 };
 

@@ -358,8 +358,7 @@ const struct resource resource_criterion_set = {
 	.insert = insert,
 	.differs = differs,
 	.update = update,
-	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
-		" WHERE t.finished_at IS NULL AND r.criterion_set_id = ?1 LIMIT 1",
+	RESOURCE_LIVE("criterion_set_id"),
 	.discard = discard,
 };
 

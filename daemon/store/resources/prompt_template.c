@@ -83,8 +83,7 @@ const struct resource resource_prompt_template = {
 	.type = &ellu_prompt_template_type,
 	.letter = 'p',
 	VERSIONED_RESOURCE("prompt_templates"),
-	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
-		" WHERE t.finished_at IS NULL AND r.prompt_template_id = ?1 LIMIT 1",
+	RESOURCE_LIVE("prompt_template_id"),
 	.load = load_linked,
 };
 

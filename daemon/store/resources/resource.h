@@ -83,6 +83,11 @@ struct resource {
 		     " WHERE ?1 = ?1 AND id > ?2 AND deleted_at IS NULL ORDER BY id LIMIT ?3)", \
 	.hide = "UPDATE " table " SET deleted_at = ?2 WHERE id = ?1"
 
+/* By the column of a run that has it. */
+#define RESOURCE_LIVE(column)                                                           \
+	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"         \
+		" WHERE t.finished_at IS NULL AND r." column " = ?1 LIMIT 1"
+
 /* 1 and the id, or 0. */
 int resource_find(struct tx *tx, const struct resource *resource, int64_t project_id,
 		  const char *name, int64_t *ret_id);

@@ -87,8 +87,7 @@ const struct resource resource_skill = {
 	.type = &ellu_skill_type,
 	.letter = 'k',
 	VERSIONED_RESOURCE("skills"),
-	.live = "SELECT t.id FROM tasks t CROSS JOIN runs r ON r.id = t.run_id"
-		" WHERE t.finished_at IS NULL AND r.skill_id = ?1 LIMIT 1",
+	RESOURCE_LIVE("skill_id"),
 	.load = skill_load,
 	.check = check,
 };

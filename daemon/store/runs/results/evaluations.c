@@ -15,11 +15,6 @@
 
 /* ---- Sums ---- */
 
-static const double *known(struct tx *tx, double value)
-{
-	return isnan(value) ? NULL : tx_double_value(tx, value);
-}
-
 /* (n_scored, sum, squares, lowest, highest, evaluator_id, name) */
 static struct ellu_batch_scores *read_scores(struct tx *tx, sqlite3_stmt *q, int64_t n_total)
 {
@@ -45,9 +40,9 @@ static struct ellu_batch_scores *read_scores(struct tx *tx, sqlite3_stmt *q, int
 	if (items.n == 0)
 		return scores;
 	mean = clusters_mean(&items, CONFIDENCE);
-	scores->mean = known(tx, mean.value);
-	scores->low = known(tx, fmax(mean.low, 0));
-	scores->high = known(tx, fmin(mean.high, 1));
+	scores->mean = tx_known(tx, mean.value);
+	scores->low = tx_known(tx, fmax(mean.low, 0));
+	scores->high = tx_known(tx, fmin(mean.high, 1));
 	if (isnan(mean.error))
 		scores->low = scores->high = NULL;
 	scores->lowest = tx_double_value(tx, column_double(q, 3));
