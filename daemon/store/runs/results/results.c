@@ -5,7 +5,6 @@
  * lives in the request's arena.
  */
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +16,9 @@
 #include "daemon/store/runs/run_walk.h"
 #include "daemon/store/runs/statistics/error_counts.h"
 #include "daemon/store/runs/statistics/proportion.h"
-#include "daemon/store/runs/statistics/quantity.h"
+#include "daemon/store/runs/statistics/row_shares.h"
 #include "daemon/store/runs/statistics/scores.h"
+#include "daemon/store/runs/statistics/spread.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/statistics/statistics.h"
@@ -40,25 +40,6 @@ struct tally {
 	struct clusters rows; // before it
 	int64_t flaky; // of those
 	struct scores scores; // an evaluator's, in the place of those
-};
-
-/* Of rows with several epochs, each of which counts so much. */
-static const int64_t pass_at[] = { 1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000 };
-#define PASS_AT_MAX (sizeof(pass_at) / sizeof(pass_at[0]))
-
-/* A quantity, and what its rows come to. */
-struct spread {
-	struct quantity values;
-	double row_sum; // of the row at hand
-	int64_t row_n;
-	struct clusters rows; // before it
-};
-
-struct row_shares {
-	int64_t n;
-	double any, all, majority;
-	double passed[PASS_AT_MAX];
-	int64_t n_tried[PASS_AT_MAX]; // that have so many epochs
 };
 
 /* Of a request, while it walks. */
@@ -169,13 +150,6 @@ static const struct run_row *run_with_rows(const struct results *results)
 	return run && run->n_epochs > 1 ? run : NULL;
 }
 
-static void spread_end_row(struct spread *spread)
-{
-	clusters_add(&spread->rows, spread->row_sum, spread->row_n);
-	spread->row_sum = 0;
-	spread->row_n = 0;
-}
-
 static struct tally *find_tally(const struct results *results, int64_t measure_id)
 {
 	const struct run_measure measure = { .id = measure_id };
@@ -252,13 +226,14 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 
 static int add_value(struct results *results, struct spread *spread, sqlite3_stmt *q, int column)
 {
+	int r;
+
 	if (column_null(q, column))
 		return 0;
-	spread->row_sum += (double)column_int(q, column);
-	spread->row_n++;
+	r = spread_add(results->tx, spread, column_int(q, column));
 	if (!run_with_rows(results))
 		spread_end_row(spread);
-	return quantity_add(&spread->values, results->tx->arena, column_int(q, column));
+	return r;
 }
 
 static int count_response(struct results *results, sqlite3_stmt *q)
@@ -290,23 +265,11 @@ static int count_response(struct results *results, sqlite3_stmt *q)
 	return r;
 }
 
-static void count_shares(struct row_shares *shares, int64_t yes, int64_t n)
-{
-	shares->n++;
-	shares->any += yes > 0;
-	shares->all += yes == n;
-	shares->majority += row_majority(yes, n);
-	for (size_t i = 0; i < PASS_AT_MAX && pass_at[i] <= n; i++) {
-		shares->passed[i] += pass_at_k(n, yes, pass_at[i]);
-		shares->n_tried[i]++;
-	}
-}
-
 /* Counts the row at hand, all of which was seen. */
 static void end_row(struct results *results)
 {
 	if (results->row_responses > 0)
-		count_shares(&results->shares, results->row_successes, results->row_responses);
+		row_shares_add(&results->shares, results->row_successes, results->row_responses);
 	results->flaky += row_is_flaky(results->row_successes, results->row_responses);
 	results->out->responses += results->row_responses;
 	results->successes += results->row_successes;
@@ -401,52 +364,6 @@ static const int64_t *tell_usage(struct results *results, bool generation, int64
 	return sum.cost < 0 ? NULL : tx_int_value(results->tx, sum.cost);
 }
 
-/* Values and what they are counted in, as a person knows it, are `unit` apart. */
-static int tell_bins(struct tx *tx, const struct quantity *quantity, double unit, struct ellu_spread *record)
-{
-	int64_t counts[QUANTITY_BINS];
-	struct tx_list bins = { 0 };
-	double low, ratio;
-	size_t n = quantity_bins(quantity, &low, &ratio, counts);
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < n; i++, low *= ratio) {
-		struct ellu_bin *bin = TX_RECORD(tx, struct ellu_bin);
-
-		if (!bin)
-			return -ENOMEM;
-		bin->low = low / unit;
-		bin->high = low * ratio / unit;
-		bin->count = counts[i];
-		r = tx_append(tx, &bins, bin);
-	}
-	record->bins = tx_list_items(tx, &bins);
-	record->n_bins = bins.n;
-	return r;
-}
-
-static const struct ellu_spread *tell_spread(struct tx *tx, struct spread *spread, double unit)
-{
-	struct ellu_spread *record = TX_RECORD(tx, struct ellu_spread);
-	struct quantity *quantity = &spread->values;
-	struct estimate mean;
-
-	if (!record)
-		return NULL;
-	record->n_scored = quantity->n;
-	if (quantity->n == 0)
-		return record;
-	mean = clusters_mean(&spread->rows, CONFIDENCE);
-	record->mean = tx_double_value(tx, quantity->sum / (double)quantity->n / unit);
-	record->low = tx_known(tx, fmax(mean.low, 0) / unit);
-	record->high = tx_known(tx, mean.high / unit);
-	if (isnan(mean.low))
-		record->low = NULL;
-	record->p50 = tx_double_value(tx, (double)quantity_percentile(quantity, 50) / unit);
-	record->p95 = tx_double_value(tx, (double)quantity_percentile(quantity, 95) / unit);
-	return tell_bins(tx, quantity, unit, record) < 0 ? NULL : record;
-}
-
 static int tell_criteria(struct results *results)
 {
 	struct ellu_experiment_results *out = results->out;
@@ -478,35 +395,6 @@ static int tell_criteria(struct results *results)
 	out->criteria = tx_list_items(tx, &criteria);
 	out->n_criteria = criteria.n;
 	return r;
-}
-
-static int tell_shares(struct results *results)
-{
-	const struct row_shares *shares = &results->shares;
-	struct tx *tx = results->tx;
-	struct ellu_row_shares *record = TX_RECORD(tx, struct ellu_row_shares);
-	struct tx_list passed = { 0 };
-	int r = record ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r >= 0 && i < PASS_AT_MAX && shares->n_tried[i] > 0; i++) {
-		struct ellu_pass_at *one = TX_RECORD(tx, struct ellu_pass_at);
-
-		if (!one)
-			return -ENOMEM;
-		one->k = pass_at[i];
-		one->rows = proportion_share(tx, shares->passed[i], shares->n_tried[i]);
-		r = tx_append(tx, &passed, one);
-	}
-	if (r < 0)
-		return r;
-	record->any = proportion_share(tx, shares->any, shares->n);
-	record->all = proportion_share(tx, shares->all, shares->n);
-	record->majority = proportion_share(tx, shares->majority, shares->n);
-	record->pass_at = tx_list_items(tx, &passed);
-	record->n_pass_at = passed.n;
-	results->out->row_shares = record;
-	results->out->flaky_rows = tx_int_value(tx, results->flaky);
-	return 0;
 }
 
 /* They count as ratings, and not in the share of those that are YES. */
@@ -556,10 +444,13 @@ static int tell(struct results *results)
 	r = answered_by_tell(tx, &results->answered_by, out);
 	if (r < 0)
 		return r;
-	out->duration_seconds = tell_spread(tx, &results->durations, USEC_PER_SEC);
-	out->input_tokens = tell_spread(tx, &results->inputs, 1);
-	out->output_tokens = tell_spread(tx, &results->outputs, 1);
-	return run_with_rows(results) && results->decided > 0 ? tell_shares(results) : 0;
+	out->duration_seconds = spread_tell(tx, &results->durations, USEC_PER_SEC);
+	out->input_tokens = spread_tell(tx, &results->inputs, 1);
+	out->output_tokens = spread_tell(tx, &results->outputs, 1);
+	if (!run_with_rows(results) || results->decided == 0)
+		return 0;
+	out->flaky_rows = tx_int_value(tx, results->flaky);
+	return row_shares_tell(tx, &results->shares, &out->row_shares);
 }
 
 static int tell_ratings(struct results *results, const struct ellu_rating_results **ret_ratings)
