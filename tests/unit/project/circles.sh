@@ -1,13 +1,14 @@
 #!/bin/sh
 # circles.sh NM SOURCE-FOLDER BUILD-FOLDER: no two files of the product need each other, not even by
-# way of others. Read from the objects, so that a table of functions counts as the calls that go by it.
+# way of others, and no two folders. Read from the objects, so that a table of functions counts as the calls that go by it.
 set -eu
 nm=$1
 source=$2
 cd "$3"
 
-# Folders in which circles still stand, each to be taken out with its last one. This is to be empty.
-excused="
+# Where circles of files still stand, by the folder that each is in, to be taken out with its last one.
+# This is to be empty.
+files="
 client/cli
 client/cli/commands
 client/cli/files
@@ -24,11 +25,17 @@ daemon/work/experiment
 daemon/work/run
 proto/idl
 "
+# The same of folders, by the one that they are in.
+folders="
+client/cli
+proto
+"
 
-# circles: of lines `FILE NAME KIND`, as nm knows KIND, what each file of a circle needs of which other.
+# circles EXCUSED: of lines `FILE NAME KIND`, as nm knows KIND, what each file of a circle needs of which
+# other.
 circles()
 {
-	excused=$excused awk '
+	excused=$1 awk '
 	function program(file) { return substr(file, 1, index(file, "/")) }
 	# reach(BACK): marks what is to be had from the files marked so, along the arrows or against them.
 	function reach(back, found,   more, arrow) {
@@ -58,8 +65,8 @@ circles()
 	$3 ~ /^[Uwv]$/ { wanted[$1, $2]; next }
 	{ home[program($1), $2] = $1 }
 	END {
-		for (i = split(ENVIRON["excused"], folders, " "); i > 0; i--)
-			excuses[folders[i]]
+		for (i = split(ENVIRON["excused"], names, " "); i > 0; i--)
+			excuses[names[i]]
 		for (want in wanted) {
 			split(want, ends, SUBSEP)
 			# Two programs may have files that use one name, each for itself.
@@ -117,10 +124,10 @@ circles()
 	}' | sort
 }
 
-# expect CIRCLES: of the lines that come in.
+# expect CIRCLES EXCUSED: of the lines that come in.
 expect()
 {
-	found=$(circles)
+	found=$(circles "$2")
 	[ "$found" = "$1" ] || {
 		printf 'expected "%s", found "%s"\n' "$1" "$found" >&2
 		exit 1
@@ -138,33 +145,31 @@ client/x.c three U
 client/y.c three T
 proto/z.c four T
 daemon/c.c four U"
-given=$excused
-excused=
-printf '%s\n' "$lines" | expect ""
+printf '%s\n' "$lines" | expect "" ""
 printf '%s\n' "$lines" "daemon/c.c one U" | expect "daemon/a.c -> daemon/b.c (two)
 daemon/b.c -> daemon/c.c (three)
-daemon/c.c -> daemon/a.c (one)"
-excused=daemon
-printf '%s\n' "$lines" "daemon/c.c one U" | expect ""
-printf '%s\n' "$lines" | expect "daemon: no circle is left, nothing to excuse"
-excused=$given
+daemon/c.c -> daemon/a.c (one)" ""
+printf '%s\n' "$lines" "daemon/c.c one U" | expect "" daemon
+printf '%s\n' "$lines" | expect "daemon: no circle is left, nothing to excuse" daemon
 
 # Objects of files that are no more may still lie about.
-objects=$(mktemp)
-trap 'rm -f "$objects"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 find daemon client proto -name '*.c.o' | sed 's,^\(.*\)/CMakeFiles/[^/]*\.dir/\(.*\)\.o$,& \1/\2,' |
 	while read -r object file; do
 		if [ -e "$source/$file" ] || [ -e "$file" ]; then
 			echo "$object"
 		fi
-	done >"$objects"
-[ "$(wc -l <"$objects")" -gt 300 ] || {
+	done >"$scratch/objects"
+[ "$(wc -l <"$scratch/objects")" -gt 300 ] || {
 	echo "too few objects: is all of it built?" >&2
 	exit 1
 }
-found=$(xargs "$nm" -gPA <"$objects" | sed 's,/CMakeFiles/[^/]*\.dir/,/,; s,\.o: , ,' | circles)
+xargs "$nm" -gPA <"$scratch/objects" | sed 's,/CMakeFiles/[^/]*\.dir/,/,; s,\.o: , ,' >"$scratch/symbols"
+found=$(circles "$files" <"$scratch/symbols"
+	sed 's,/[^/ ]* ,/. ,' "$scratch/symbols" | circles "$folders")
 [ -z "$found" ] || {
-	echo "Circles of files that need each other:" >&2
+	echo "Circles of files that need each other, or of folders:" >&2
 	echo "$found" >&2
 	exit 1
 }
