@@ -18,7 +18,6 @@ daemon/api
 daemon/backend
 daemon/backend/dialect
 daemon/front
-daemon/front/bus
 daemon/front/http
 daemon/queue
 daemon/work/experiment
