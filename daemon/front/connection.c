@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/api/methods.h"
 #include "daemon/base/log.h"
 
 #define READ_SIZE 8192
@@ -28,126 +29,13 @@ static void advance(struct connection *connection);
 
 static struct service *service_of(const struct connection *connection)
 {
-	return front_get_options(connection->front)->service;
-}
-
-/* ---- Room for output ---- */
-
-/* Before a reply is asked for, so that what nobody reads is not made. */
-static bool expect_reply(struct connection *connection, const struct method *method,
-			 enum reply_stage stage)
-{
-	return reply_expect(&connection->expected, connection->principal.user, method, stage,
-			    &connection->waiter);
-}
-
-bool connection_has_room(struct connection *connection)
-{
-	bool has_unsent = output_size(&connection->output) > 0;
-
-	/* The page has come; the next one is asked for anew, and so is an event for a slow reader. */
-	if (connection->call &&
-	    (connection->call->method->replies == METHOD_REPLIES_PAGES ||
-	     (connection->call->method->replies == METHOD_REPLIES_EVENTS && has_unsent)))
-		user_give_back(&connection->expected);
-	return !connection->dead && output_is_low(&connection->output) && connection->call &&
-	       expect_reply(connection, connection->call->method,
-			    has_unsent ? REPLY_LAGS : REPLY_GOES_ON);
-}
-
-/* ---- Events ---- */
-
-void connection_kill(struct connection *connection)
-{
-	if (connection->dead)
-		return;
-	connection->dead = connection->output.stopped = true;
-	user_give_back(&connection->place);
-	front_reap_soon(connection);
-}
-
-/* Behind a call that ends soon the next one is read as a whole, and decoded, meanwhile. What is small
- * waits as it came, so that an end of input is seen; and so does what is too large, for its turn to be
- * refused. */
-static bool looks_ahead(const struct connection *connection)
-{
-	size_t pending = frame_pending(&connection->in);
-
-	return connection->call && connection->call->method->replies == METHOD_REPLIES_ONE &&
-	       pending >= INPUT_FREE && pending <= MESSAGE_SIZE_MAX;
-}
-
-static bool wants_input(const struct connection *connection)
-{
-	if (!connection->started || connection->input_ended || connection->closing ||
-	    connection->unread || connection->decoding || connection->held)
-		return false;
-	if (connection->call)
-		return frame_pending(&connection->in) < INPUT_FREE || looks_ahead(connection);
-	return output_is_low(&connection->output) && !connection->waiter.list;
-}
-
-/* A message that has begun must end in time. What it waits for a slot is left out; the turns that
- * its user waits for are not, or each byte could begin the time anew. */
-static int watch_message(struct connection *connection, bool reads)
-{
-	const struct timeval time = {
-		.tv_sec = front_get_options(connection->front)->message_seconds
-	};
-	bool waits_for_turn = connection->waiter.list == &connection->principal.user->turn;
-
-	if (connection->call || connection->decoding || connection->held ||
-	    !frame_pending(&connection->in) || (!reads && !waits_for_turn))
-		return event_del(connection->late);
-	return event_pending(connection->late, EV_TIMEOUT, NULL) ?
-		       0 :
-		       event_add(connection->late, &time);
-}
-
-static void update_events(struct connection *connection)
-{
-	bool reads = wants_input(connection);
-	int r;
-
-	if (connection->dead)
-		return;
-	r = reads ? event_add(connection->readable, NULL) : event_del(connection->readable);
-	if (watch_message(connection, reads) < 0 ||
-	    output_watch(&connection->output,
-			 front_get_options(connection->front)->output_stall_seconds) < 0)
-		r = -1;
-	if (r < 0)
-		connection_kill(connection);
-}
-
-/* ---- Output ---- */
-
-void connection_send(struct connection *connection, struct reply *reply)
-{
-	bool was_empty = !output_size(&connection->output);
-
-	if (connection->dead || connection->closing)
-		return;
-	if (output_send(&connection->output, reply) < 0)
-		connection_kill(connection); // half a message is nothing to go on from
-	else if (was_empty && output_size(&connection->output))
-		update_events(connection);
-}
-
-void connection_send_text(struct connection *connection, char *text, size_t size)
-{
-	struct reply *reply = reply_new(text, size, /* behind= */ NULL);
-
-	if (reply)
-		connection_send(connection, reply);
-	else
-		connection_kill(connection);
-	reply_unref(reply);
+	return connection->front->options.service;
 }
 
 /* ---- Calls ---- */
 
-void connection_call_ended(struct connection *connection)
+/* The call under way has been answered. */
+static void call_ended(struct connection *connection)
 {
 	struct call *call = connection->call;
 
@@ -166,18 +54,71 @@ void connection_call_ended(struct connection *connection)
 		advance(connection);
 }
 
+static int on_send(struct call *call, struct answer *answer, bool continues)
+{
+	struct connection *connection = call->front_data;
+	struct reply *reply = NULL;
+	int r = connection->oneway ? 0 : varlink_make_reply(answer, continues, call->service->behind, &reply);
+
+	if (r < 0)
+		return r;
+	if (reply)
+		connection_send(connection, reply);
+	reply_unref(reply);
+	if (continues)
+		return connection_has_room(connection);
+	call_ended(connection);
+	return true;
+}
+
+static void on_fail(struct call *call, const struct fault *fault)
+{
+	struct connection *connection = call->front_data;
+
+	varlink_fail(connection, fault);
+	call_ended(connection);
+}
+
+static const struct call_front connection_front = { .send = on_send, .fail = on_fail };
+
+/* Takes the request. */
+static void begin_call(struct connection *connection, struct decoded *decoded)
+{
+	struct user *user = connection->principal.user;
+	struct call *call = call_new(service_of(connection));
+
+	if (!call) {
+		connection_kill(connection);
+		return;
+	}
+	call->method = decoded->method;
+	call->principal = connection->principal;
+	call->more = decoded->flags & WIRE_MORE;
+	call->arena = arena_take(&decoded->arena);
+	call->request = decoded->request;
+	call->digest = decoded->digest;
+	call->front = &connection_front;
+	call->front_data = connection;
+	user_move(&connection->input, &call->input);
+	connection->call = call;
+	if (user_take(&connection->calls, user, USER_REQUESTS, 1))
+		call_dispatch(call);
+	else
+		call_fail_limit(call, USER_REQUESTS);
+}
+
 /* Takes what was decoded. */
 static void serve(struct connection *connection, struct decoded *decoded)
 {
-	if (connection->call || !expect_reply(connection, decoded->method, REPLY_BEGINS)) {
+	if (connection->call || !connection_expect_reply(connection, decoded->method, REPLY_BEGINS)) {
 		connection->held = malloc(sizeof(*decoded));
 		if (connection->held) {
 			*connection->held = *decoded;
 			return;
 		}
 		connection_kill(connection);
-	} else {
-		varlink_serve(connection, decoded);
+	} else if (!varlink_serve(connection, decoded)) {
+		begin_call(connection, decoded);
 	}
 	decoded_done(decoded);
 	if (!connection->call)
@@ -253,7 +194,7 @@ static void take_message(struct connection *connection, const char *text, size_t
 {
 	struct decoded decoded;
 
-	front_touch(connection);
+	connections_touch(&connection->front->connections, &connection->link);
 	if (size >= INPUT_FREE && connection->input.slot != USER_LARGE_MESSAGES)
 		user_hold(&connection->input, connection->principal.user, USER_INPUT,
 			  (int64_t)size);
@@ -276,7 +217,7 @@ static bool may_begin(const struct connection *connection)
 {
 	return !connection->decoding && !connection->held && !connection->closing &&
 	       !connection->waiter.list && !connection->dead &&
-	       (connection->call ? looks_ahead(connection) : output_is_low(&connection->output));
+	       (connection->call ? connection_looks_ahead(connection) : output_is_low(&connection->output));
 }
 
 /* Begins the next call that waits. 0: there is none. */
@@ -328,7 +269,7 @@ static void advance(struct connection *connection)
 	if (!connection->decoding && !connection->held &&
 	    frame_pending(&connection->in) < INPUT_FREE)
 		user_give_back(&connection->input);
-	update_events(connection);
+	connection_watch(connection);
 }
 
 /* ---- Input ---- */
@@ -415,7 +356,7 @@ static void on_readable(evutil_socket_t fd, short events, void *userdata)
 	(void)events;
 	if (!user_take_turn(user, &connection->waiter)) {
 		connection->unread = true;
-		update_events(connection);
+		connection_watch(connection);
 		return;
 	}
 	user_begin_work(user);
@@ -433,7 +374,7 @@ static void on_late(evutil_socket_t fd, short events, void *userdata)
 	(void)fd;
 	(void)events;
 	fault_set(&fault, ELLU_E_TIMEOUT, "a message must have ended %lld seconds after it began",
-		  (long long)front_get_options(connection->front)->message_seconds);
+		  (long long)connection->front->options.message_seconds);
 	refuse_and_close(connection, &fault);
 	advance(connection);
 }
@@ -482,7 +423,7 @@ static void on_output_failed(struct output *output, int error)
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
 			  "a client of user %lld took nothing for %lld seconds: dropped",
 			  (long long)connection->principal.uid,
-			  (long long)front_get_options(connection->front)->output_stall_seconds);
+			  (long long)connection->front->options.output_stall_seconds);
 	connection_kill(connection);
 }
 
@@ -492,7 +433,7 @@ int connection_new(struct front *front, const struct principal *principal, int f
 		   struct connection **ret_connection)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
-	struct event_base *base = loop_base(front_loop(front));
+	struct event_base *base = loop_base(front->options.loop);
 
 	if (!connection)
 		return -ENOMEM;

@@ -18,6 +18,8 @@
 
 #include "daemon/api/principal.h"
 #include "daemon/api/user.h"
+#include "daemon/front/acceptor.h"
+#include "daemon/front/connections.h"
 #include "daemon/front/decoder.h"
 #include "daemon/front/front.h"
 #include "daemon/front/output.h"
@@ -29,11 +31,20 @@
 /* A larger message is one of the few large ones that a user has at a time. */
 #define INPUT_MEDIUM (128u * 1024)
 
+struct front {
+	struct front_options options;
+	struct loop *behind; // decodes and frees what is large
+	struct connections connections;
+	int64_t n_connections;
+	struct acceptor acceptor;
+	int64_t log_again_usec; // monotonic
+	struct share *descriptions; // one beside each of interfaces[]
+};
+
 struct connection {
+	struct connections_link link;
 	struct front *front;
 	struct principal principal;
-	struct connection *next; // front::connections, the longest idle first; or front::dead
-	struct connection **link;
 	int fd;
 	struct event *readable;
 	struct event *late; // the message that has begun should have ended
@@ -56,7 +67,7 @@ struct connection {
 	bool advancing;
 	bool input_ended;
 	bool closing; // once the output is flushed
-	bool dead; // front::reaper frees it
+	bool dead; // the front frees it
 };
 
 /* Takes the descriptor when it succeeds. */
@@ -64,31 +75,33 @@ int connection_new(struct front *front, const struct principal *principal, int f
 		   struct connection **ret_connection);
 struct connection *connection_free(struct connection *connection);
 
-/* It is freed soon; nothing is sent any more. */
-void connection_kill(struct connection *connection);
 /* Ends it as the peer's end of input does. Nothing that begins from now on has what was lent. */
 void connection_take_back(struct connection *connection);
+
+/* ---- connection_socket.c: what goes in and out ---- */
+
+/* It is freed soon; nothing is sent any more. */
+void connection_kill(struct connection *connection);
+/* Reads, and waits for the peer to read, as far as that is wanted by now. */
+void connection_watch(struct connection *connection);
+/* Whether the next call is read while one is under way. */
+bool connection_looks_ahead(const struct connection *connection);
 /* Takes a reference of its own. */
 void connection_send(struct connection *connection, struct reply *reply);
 /* Takes the text. */
 void connection_send_text(struct connection *connection, char *text, size_t size);
-/* The call under way has been answered. */
-void connection_call_ended(struct connection *connection);
+/* Takes room for a reply before it is asked for, so that what nobody reads is not made; without any the
+ * connection's waiter is woken when there may be some. */
+bool connection_expect_reply(struct connection *connection, const struct method *method,
+			     enum reply_stage stage);
 /* Whether there is room for one more reply of the call; if not, call_writable() says when. */
 bool connection_has_room(struct connection *connection);
 
-/* ---- The front's side ---- */
-
-struct loop *front_loop(const struct front *front);
-const struct front_options *front_get_options(const struct front *front);
-/* The place beside an interface's description. */
-struct share *front_description(struct front *front, const struct interface_info *interface);
-void front_reap_soon(struct connection *connection);
-/* The connection was used: it is the last to make room for another. */
-void front_touch(struct connection *connection);
-
 /* ---- varlink.c: what a message means ---- */
 
-/* Serves what was decoded. */
-void varlink_serve(struct connection *connection, struct decoded *decoded);
+/* Answers what was decoded. False: it is a call of a method of the table. */
+bool varlink_serve(struct connection *connection, struct decoded *decoded);
 void varlink_fail(struct connection *connection, const struct fault *fault);
+/* Makes the message of an answer, whose text it may take; `behind` frees that. -EMSGSIZE, -ENOMEM. */
+int varlink_make_reply(struct answer *answer, bool continues, struct loop *behind,
+		       struct reply **ret_reply);

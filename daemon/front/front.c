@@ -21,87 +21,15 @@
 /* Connections that are closed or refused for want of room are told of so often at most. */
 #define LOG_PAUSE_USEC (60 * USEC_PER_SEC)
 
-struct front {
-	struct front_options options;
-	struct loop *behind; // decodes and frees what is large
-	struct connection *connections; // the longest unused first
-	struct connection **tail;
-	int64_t n_connections;
-	struct acceptor acceptor;
-	struct connection *dead; // until the reaper frees them
-	struct event *reaper;
-	int64_t log_again_usec; // monotonic
-	struct share *descriptions; // one beside each of interfaces[]
-};
-
-struct loop *front_loop(const struct front *front)
-{
-	return front->options.loop;
-}
-
-const struct front_options *front_get_options(const struct front *front)
-{
-	return &front->options;
-}
-
-struct share *front_description(struct front *front, const struct interface_info *interface)
-{
-	size_t i = 0;
-
-	while (interfaces[i] != interface)
-		i++;
-	return &front->descriptions[i];
-}
-
 /* ---- The connections ---- */
-
-static void link_connection(struct front *front, struct connection *connection)
-{
-	connection->next = NULL;
-	connection->link = front->tail;
-	*front->tail = connection;
-	front->tail = &connection->next;
-}
-
-static void unlink_connection(struct front *front, struct connection *connection)
-{
-	*connection->link = connection->next;
-	if (connection->next)
-		connection->next->link = connection->link;
-	else
-		front->tail = connection->link;
-}
-
-void front_touch(struct connection *connection)
-{
-	unlink_connection(connection->front, connection);
-	link_connection(connection->front, connection);
-}
-
-static void reap_next_turn(struct front *front)
-{
-	static const struct timeval at_once = { 0 };
-
-	(void)event_add(front->reaper, &at_once);
-}
-
-void front_reap_soon(struct connection *connection)
-{
-	struct front *front = connection->front;
-
-	unlink_connection(front, connection);
-	connection->next = front->dead;
-	front->dead = connection;
-	reap_next_turn(front);
-}
 
 static void remove_dead(struct front *front)
 {
-	struct connection *connection = front->dead;
+	struct connection *connection = (struct connection *)front->connections.dead;
 	struct user *user = connection->principal.user;
 
 	user_begin_work(user);
-	front->dead = connection->next;
+	front->connections.dead = connection->link.next;
 	connection_free(connection);
 	front->n_connections--;
 	front->options.service->n_connections--;
@@ -122,14 +50,14 @@ static void on_reap(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	while (front->dead && !had_part) {
-		struct user *user = front->dead->principal.user;
+	while (front->connections.dead && !had_part) {
+		struct user *user = ((struct connection *)front->connections.dead)->principal.user;
 
 		remove_dead(front);
 		had_part = clock_monotonic_usec() >= end || !may_have_more(user);
 	}
-	if (front->dead)
-		reap_next_turn(front);
+	if (front->connections.dead)
+		connections_reap_soon(&front->connections);
 }
 
 /* Who connects and connects does not fill the log as well. */
@@ -147,7 +75,9 @@ static bool may_log(struct front *front)
  * one that was handed over may still lie in the bus, and goes on counting. */
 static bool make_room(struct front *front, const struct user *user)
 {
-	for (struct connection *each = front->connections; each; each = each->next) {
+	for (struct connections_link *link = front->connections.first; link; link = link->next) {
+		struct connection *each = (struct connection *)link;
+
 		if (each->call || each->decoding || each->held || each->unused.amount ||
 		    (user && each->principal.user != user))
 			continue;
@@ -222,7 +152,7 @@ static int admit(struct front *front, const struct principal *principal, int fd,
 		return fault_oom(fault);
 	}
 	user_move(&place, &connection->place);
-	link_connection(front, connection);
+	connections_add(&front->connections, &connection->link);
 	front->n_connections++;
 	front->options.service->n_connections++;
 	*ret_connection = connection;
@@ -299,10 +229,12 @@ int front_connect(struct front *front, const struct principal *principal, unsign
 
 void front_take_back(struct front *front)
 {
-	struct connection *next;
+	struct connections_link *next;
 
-	for (struct connection *each = front->connections; each; each = next) {
-		next = each->next; // it may end
+	for (struct connections_link *link = front->connections.first; link; link = next) {
+		struct connection *each = (struct connection *)link;
+
+		next = link->next; // it may end
 		if (each->lent)
 			connection_take_back(each);
 	}
@@ -351,8 +283,8 @@ static int open_listener(struct front *front)
 
 static int make_events(struct front *front)
 {
-	front->reaper = event_new(loop_base(front->options.loop), -1, 0, on_reap, front);
-	return front->reaper ? 0 : -ENOMEM;
+	front->connections.reaper = event_new(loop_base(front->options.loop), -1, 0, on_reap, front);
+	return front->connections.reaper ? 0 : -ENOMEM;
 }
 
 int front_new(const struct front_options *options, struct front **ret_front, struct fault *fault)
@@ -363,7 +295,7 @@ int front_new(const struct front_options *options, struct front **ret_front, str
 	if (front) {
 		front->options = *options;
 		front->acceptor.fd = -1;
-		front->tail = &front->connections;
+		connections_init(&front->connections);
 		front->descriptions = calloc(n_interfaces, sizeof(*front->descriptions));
 		r = front->descriptions ? open_listener(front) : -ENOMEM;
 	}
@@ -425,9 +357,9 @@ void front_stop_listening(struct front *front)
 
 void front_close(struct front *front)
 {
-	while (front && front->connections)
-		connection_kill(front->connections);
-	while (front && front->dead)
+	while (front && front->connections.first)
+		connection_kill((struct connection *)front->connections.first);
+	while (front && front->connections.dead)
 		remove_dead(front);
 }
 
@@ -437,8 +369,8 @@ struct front *front_free(struct front *front)
 		return NULL;
 	front_close(front);
 	front_stop_listening(front);
-	if (front->reaper)
-		event_free(front->reaper);
+	if (front->connections.reaper)
+		event_free(front->connections.reaper);
 	front->options.service->behind = NULL;
 	if (front->behind) {
 		loop_stop(front->behind);

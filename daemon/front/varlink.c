@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/api/methods.h"
-#include "daemon/base/log.h"
 #include "daemon/front/connection.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -49,7 +47,7 @@ static void send_parameters(struct connection *connection, json_object *paramete
 	}
 }
 
-/* ---- Methods of the table ---- */
+/* ---- Replies of methods ---- */
 
 static int encode(const struct answer *answer, bool continues, char **ret_text, size_t *ret_size)
 {
@@ -62,15 +60,14 @@ static int encode(const struct answer *answer, bool continues, char **ret_text, 
 	return r;
 }
 
-/* Makes the message, unless it is there: made by who read it, or for another connection. What was
- * read is freed behind. */
-static int make_reply(struct service *service, struct answer *answer, bool continues,
-		      struct reply **ret_reply)
+/* Unless it is there: made by who read it, or for another connection. */
+int varlink_make_reply(struct answer *answer, bool continues, struct loop *behind,
+		       struct reply **ret_reply)
 {
 	struct reply *reply = answer->share ?
 				      replies_find(answer->share, answer->type, REPLY_VARLINK, continues) :
 				      NULL;
-	struct loop *behind = answer->text ? service->behind : NULL;
+	bool is_made = answer->text;
 	size_t size;
 	char *text;
 	int r;
@@ -88,63 +85,10 @@ static int make_reply(struct service *service, struct answer *answer, bool conti
 		if (r < 0)
 			return r;
 	}
-	*ret_reply = reply_new(text, size, behind);
+	*ret_reply = reply_new(text, size, is_made ? behind : NULL);
 	if (*ret_reply && answer->share)
 		replies_keep(answer->share, answer->type, REPLY_VARLINK, continues, *ret_reply);
 	return *ret_reply ? 0 : -ENOMEM;
-}
-
-static int on_send(struct call *call, struct answer *answer, bool continues)
-{
-	struct connection *connection = call->front_data;
-	struct reply *reply = NULL;
-	int r = connection->oneway ? 0 : make_reply(call->service, answer, continues, &reply);
-
-	if (r < 0)
-		return r;
-	if (reply)
-		connection_send(connection, reply);
-	reply_unref(reply);
-	if (continues)
-		return connection_has_room(connection);
-	connection_call_ended(connection);
-	return true;
-}
-
-static void on_fail(struct call *call, const struct fault *fault)
-{
-	struct connection *connection = call->front_data;
-
-	varlink_fail(connection, fault);
-	connection_call_ended(connection);
-}
-
-static const struct call_front varlink_front = { .send = on_send, .fail = on_fail };
-
-/* Takes the request. */
-static void begin_call(struct connection *connection, struct decoded *decoded)
-{
-	struct user *user = connection->principal.user;
-	struct call *call = call_new(front_get_options(connection->front)->service);
-
-	if (!call) {
-		connection_kill(connection);
-		return;
-	}
-	call->method = decoded->method;
-	call->principal = connection->principal;
-	call->more = decoded->flags & WIRE_MORE;
-	call->arena = arena_take(&decoded->arena);
-	call->request = decoded->request;
-	call->digest = decoded->digest;
-	call->front = &varlink_front;
-	call->front_data = connection;
-	user_move(&connection->input, &call->input);
-	connection->call = call;
-	if (user_take(&connection->calls, user, USER_REQUESTS, 1))
-		call_dispatch(call);
-	else
-		call_fail_limit(call, USER_REQUESTS);
 }
 
 /* ---- org.varlink.service ---- */
@@ -158,7 +102,7 @@ static void reply_record(struct connection *connection, const struct method *met
 
 	if (connection->oneway)
 		return;
-	if (make_reply(NULL, &answer, /* continues= */ false, &reply) < 0)
+	if (varlink_make_reply(&answer, /* continues= */ false, NULL, &reply) < 0)
 		connection_kill(connection);
 	else
 		connection_send(connection, reply);
@@ -167,7 +111,7 @@ static void reply_record(struct connection *connection, const struct method *met
 
 static void get_info(struct connection *connection, const struct method *method)
 {
-	const struct raw_interface *raw = front_get_options(connection->front)->raw;
+	const struct raw_interface *raw = connection->front->options.raw;
 	const char *names[SERVICE_INTERFACES_MAX];
 	struct ellu_get_info_reply reply = service_info(names);
 
@@ -176,9 +120,18 @@ static void get_info(struct connection *connection, const struct method *method)
 	reply_record(connection, method, &reply, NULL);
 }
 
+static struct share *description_share(struct front *front, const struct interface_info *interface)
+{
+	size_t i = 0;
+
+	while (interfaces[i] != interface)
+		i++;
+	return &front->descriptions[i];
+}
+
 static void get_description(struct connection *connection, const struct decoded *decoded)
 {
-	const struct raw_interface *raw = front_get_options(connection->front)->raw;
+	const struct raw_interface *raw = connection->front->options.raw;
 	const struct ellu_get_interface_description_request *request = decoded->request;
 	struct ellu_get_interface_description_reply reply =
 		ELLU_RECORD(struct ellu_get_interface_description_reply);
@@ -188,7 +141,7 @@ static void get_description(struct connection *connection, const struct decoded 
 
 	if (interface) {
 		reply.description = interface->text;
-		share = front_description(connection->front, interface);
+		share = description_share(connection->front, interface);
 	} else if (raw && strcmp(raw->name, request->interface) == 0) {
 		reply.description = raw->description;
 	} else {
@@ -218,7 +171,7 @@ static void on_raw_reply(struct raw_call *call, json_object *parameters, bool co
 static void on_raw_fail(struct raw_call *call, const char *name, json_object *parameters)
 {
 	struct connection *connection = call->data;
-	const struct raw_interface *raw = front_get_options(connection->front)->raw;
+	const struct raw_interface *raw = connection->front->options.raw;
 	json_object *reply = json_object_new_object();
 	char qualified[256];
 	char *copy;
@@ -240,7 +193,7 @@ static void on_raw_fail(struct raw_call *call, const char *name, json_object *pa
 /* Returns false when the method is none of the raw interface's. */
 static bool serve_raw(struct connection *connection, const struct wire_call *wire)
 {
-	const struct raw_interface *raw = front_get_options(connection->front)->raw;
+	const struct raw_interface *raw = connection->front->options.raw;
 	size_t size = raw ? strlen(raw->name) : 0;
 	struct raw_call call = {
 		.parameters = wire->parameters,
@@ -260,7 +213,7 @@ static bool serve_raw(struct connection *connection, const struct wire_call *wir
 
 static void refuse_method(struct connection *connection, const char *qualified)
 {
-	const struct raw_interface *raw = front_get_options(connection->front)->raw;
+	const struct raw_interface *raw = connection->front->options.raw;
 	const char *dot = strrchr(qualified, '.');
 	struct fault fault = { 0 };
 	char interface[256];
@@ -273,7 +226,7 @@ static void refuse_method(struct connection *connection, const char *qualified)
 	varlink_fail(connection, &fault);
 }
 
-void varlink_serve(struct connection *connection, struct decoded *decoded)
+bool varlink_serve(struct connection *connection, struct decoded *decoded)
 {
 	const struct method *method = decoded->method;
 	struct fault *fault = &decoded->fault;
@@ -286,10 +239,11 @@ void varlink_serve(struct connection *connection, struct decoded *decoded)
 	else if (method && method->interface == &service_interface)
 		serve_service(connection, decoded);
 	else if (method)
-		begin_call(connection, decoded);
+		return false;
 	else if (!serve_raw(connection, &decoded->wire))
 		refuse_method(connection, decoded->wire.method);
 	/* What does not parse has no known end: nothing after it can be trusted. */
 	if (decoded->is_broken)
 		connection->closing = true;
+	return true;
 }

@@ -22,7 +22,7 @@ static int handle(struct raw_call *call)
 
 	if (strcmp(call->method, "Block") != 0)
 		return -1;
-	store_loops(front_get_options(connection->front)->service->store, loops);
+	store_loops(connection->front->options.service->store, loops);
 	loop_post(loops[STORE_LOOPS - 1], &message);
 	call->reply(call, NULL, /* continues= */ false);
 	return 0;
