@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,8 +19,6 @@
 #include "daemon/front/socket_path.h"
 
 #define LOG_PAUSE_USEC (60 * USEC_PER_SEC)
-#define HOSTS_MAX 1024
-#define URL_SIZE 512
 
 union address {
 	struct sockaddr any;
@@ -30,43 +27,6 @@ union address {
 	struct sockaddr_un un;
 };
 
-struct http {
-	struct http_options options;
-	struct http_connection *connections; // the longest unused first
-	struct http_connection **tail;
-	int64_t n_connections;
-	int64_t n_streams;
-	struct acceptor acceptor;
-	struct event *heart; // beats while there are streams
-	struct http_connection *dead; // until the reaper frees them
-	struct event *reaper;
-	struct http_connection *told; // in this turn
-	struct event *flusher;
-	int64_t log_again_usec; // monotonic
-	char hosts[HOSTS_MAX]; // names that Host may have, with blanks around each
-	char url[URL_SIZE];
-};
-
-struct loop *http_loop(const struct http *http)
-{
-	return http->options.loop;
-}
-
-struct service *http_service(const struct http *http)
-{
-	return http->options.service;
-}
-
-const struct http_routes *const *http_tables(const struct http *http)
-{
-	return http->options.tables;
-}
-
-const struct http_limits *http_get_limits(const struct http *http)
-{
-	return &http->options.limits;
-}
-
 const char *http_url(const struct http *http)
 {
 	return http->url;
@@ -74,47 +34,12 @@ const char *http_url(const struct http *http)
 
 /* ---- The connections ---- */
 
-static void link_connection(struct http *http, struct http_connection *connection)
-{
-	connection->next = NULL;
-	connection->link = http->tail;
-	*http->tail = connection;
-	http->tail = &connection->next;
-}
-
-static void unlink_connection(struct http *http, struct http_connection *connection)
-{
-	*connection->link = connection->next;
-	if (connection->next)
-		connection->next->link = connection->link;
-	else
-		http->tail = connection->link;
-}
-
-void http_touch(struct http_connection *connection)
-{
-	unlink_connection(connection->http, connection);
-	link_connection(connection->http, connection);
-}
-
-void http_reap_soon(struct http_connection *connection)
-{
-	static const struct timeval at_once = { 0 };
-	struct http *http = connection->http;
-
-	unlink_connection(http, connection);
-	http->n_connections--;
-	connection->next = http->dead;
-	http->dead = connection;
-	(void)event_add(http->reaper, &at_once);
-}
-
 static void remove_dead(struct http *http)
 {
-	while (http->dead) {
-		struct http_connection *connection = http->dead;
+	while (http->connections.dead) {
+		struct http_connection *connection = (struct http_connection *)http->connections.dead;
 
-		http->dead = connection->next;
+		http->connections.dead = connection->link.next;
 		http->options.service->n_connections--;
 		http_connection_free(connection);
 	}
@@ -125,32 +50,6 @@ static void on_reap(evutil_socket_t fd, short events, void *userdata)
 	(void)fd;
 	(void)events;
 	remove_dead(userdata);
-}
-
-void http_flush_soon(struct http_connection *connection)
-{
-	static const struct timeval at_once = { 0 };
-	struct http *http = connection->http;
-
-	if (connection->told_link)
-		return;
-	if (!http->told)
-		(void)event_add(http->flusher, &at_once);
-	connection->next_told = http->told;
-	connection->told_link = &http->told;
-	if (http->told)
-		http->told->told_link = &connection->next_told;
-	http->told = connection;
-}
-
-void http_flush_forget(struct http_connection *connection)
-{
-	if (!connection->told_link)
-		return;
-	*connection->told_link = connection->next_told;
-	if (connection->next_told)
-		connection->next_told->told_link = connection->told_link;
-	connection->told_link = NULL;
 }
 
 /* Who is told something because of it is told that in the next turn. */
@@ -185,11 +84,14 @@ static bool may_log(struct http *http)
 /* The longest unused one without a request makes room. */
 static bool make_room(struct http *http)
 {
-	for (struct http_connection *each = http->connections; each; each = each->next)
+	for (struct connections_link *link = http->connections.first; link; link = link->next) {
+		struct http_connection *each = (struct http_connection *)link;
+
 		if (!each->exchange) {
 			http_connection_kill(each);
 			return true;
 		}
+	}
 	return false;
 }
 
@@ -198,14 +100,15 @@ static bool make_room(struct http *http)
 static void on_heartbeat(evutil_socket_t fd, short events, void *userdata)
 {
 	struct http *http = userdata;
-	struct http_connection *next;
+	struct connections_link *next;
 
 	(void)fd;
 	(void)events;
-	for (struct http_connection *each = http->connections; each; each = next) {
+	for (struct connections_link *link = http->connections.first; link; link = next) {
+		struct http_connection *each = (struct http_connection *)link;
 		struct http_exchange *exchange = each->exchange;
 
-		next = each->next;
+		next = link->next;
 		if (!exchange || !exchange->counted)
 			continue;
 		/* A token's end is the end of what it was shown for. */
@@ -214,17 +117,6 @@ static void on_heartbeat(evutil_socket_t fd, short events, void *userdata)
 		else
 			http_stream_beat(exchange);
 	}
-}
-
-void http_stream_count(struct http *http, int change)
-{
-	const struct timeval beat = { .tv_sec = http->options.limits.heartbeat_seconds };
-
-	http->n_streams += change;
-	if (!http->n_streams)
-		(void)event_del(http->heart);
-	else if (!event_pending(http->heart, EV_TIMEOUT, NULL))
-		(void)event_add(http->heart, &beat);
 }
 
 /* ---- Accepting ---- */
@@ -248,7 +140,7 @@ static void admit(struct http *http, struct user *stranger, int fd)
 	/* A Unix socket has no such option. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	user_move(&place, &connection->place);
-	link_connection(http, connection);
+	connections_add(&http->connections, &connection->link);
 	http->n_connections++;
 	http->options.service->n_connections++;
 }
@@ -326,19 +218,6 @@ int http_check_address(const char *address, struct fault *fault)
 			 "[::1]:8080), or the path of a Unix socket");
 }
 
-bool http_knows_host(const struct http *http, const char *host)
-{
-	size_t size = strlen(host);
-	const char *at = http->hosts;
-
-	while (size && *(at += strspn(at, " "))) {
-		if (strcspn(at, " ") == size && strncasecmp(at, host, size) == 0)
-			return true;
-		at += strcspn(at, " ");
-	}
-	return false;
-}
-
 /* The names that it is reached by: against those that were made to lead here. */
 static void name_hosts(struct http *http, const union address *address)
 {
@@ -408,10 +287,10 @@ static int make_events(struct http *http)
 {
 	struct event_base *base = loop_base(http->options.loop);
 
-	http->reaper = event_new(base, -1, 0, on_reap, http);
+	http->connections.reaper = event_new(base, -1, 0, on_reap, http);
 	http->heart = event_new(base, -1, EV_PERSIST, on_heartbeat, http);
 	http->flusher = event_new(base, -1, 0, on_flush, http);
-	return http->reaper && http->heart && http->flusher ? 0 : -ENOMEM;
+	return http->connections.reaper && http->heart && http->flusher ? 0 : -ENOMEM;
 }
 
 int http_new(const struct http_options *options, struct http **ret_http, struct fault *fault)
@@ -422,7 +301,7 @@ int http_new(const struct http_options *options, struct http **ret_http, struct 
 	if (http) {
 		http->options = *options;
 		http->acceptor.fd = -1;
-		http->tail = &http->connections;
+		connections_init(&http->connections);
 		r = open_listener(http);
 	}
 	if (r == 0)
@@ -453,8 +332,8 @@ void http_stop_listening(struct http *http)
 
 void http_close(struct http *http)
 {
-	while (http && http->connections)
-		http_connection_kill(http->connections);
+	while (http && http->connections.first)
+		http_connection_kill((struct http_connection *)http->connections.first);
 	if (http)
 		remove_dead(http);
 }
@@ -463,11 +342,11 @@ struct http *http_free(struct http *http)
 {
 	if (!http)
 		return NULL;
-	if (http->reaper)
+	if (http->connections.reaper)
 		http_close(http);
 	http_stop_listening(http);
-	if (http->reaper)
-		event_free(http->reaper);
+	if (http->connections.reaper)
+		event_free(http->connections.reaper);
 	if (http->heart)
 		event_free(http->heart);
 	if (http->flusher)

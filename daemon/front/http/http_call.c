@@ -28,8 +28,10 @@ static void end_call(struct http_call *call)
 	http_unref(exchange);
 }
 
-void http_calls_abandon(struct http_exchange *exchange)
+void http_exchange_abandon(struct http_exchange *exchange)
 {
+	http_ref(exchange);
+	http_exchange_leave(exchange);
 	while (exchange->calls) {
 		struct http_call *call = exchange->calls;
 		struct call *under_way = call->call;
@@ -40,6 +42,9 @@ void http_calls_abandon(struct http_exchange *exchange)
 			call_unref(under_way);
 		}
 	}
+	if (exchange->on_gone)
+		exchange->on_gone(exchange);
+	http_unref(exchange);
 }
 
 bool http_exchange_follows(const struct http_exchange *exchange)

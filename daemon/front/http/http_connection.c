@@ -11,11 +11,8 @@
 #include "proto/generated/interface.h"
 
 #define READ_LARGE 65536
-/* What is read of a refused body, and for how long, so that the answer is not lost in a reset. */
+/* What is read of a refused body, so that the answer is not lost in a reset. */
 #define DRAIN_MAX (1024 * 1024)
-#define DRAIN_SECONDS 2
-
-static void update_events(struct http_connection *connection);
 
 /* ---- The head ---- */
 
@@ -31,7 +28,7 @@ static void take_head(struct http_connection *connection, size_t size)
 		http_unref(exchange);
 		return;
 	}
-	http_touch(connection);
+	connections_touch(&connection->http->connections, &connection->link);
 	memcpy(text, connection->in, size);
 	memmove(connection->in, connection->in + size, connection->in_size - size);
 	connection->in_size -= size;
@@ -44,127 +41,7 @@ static void take_head(struct http_connection *connection, size_t size)
 		http_request_begin(connection);
 }
 
-/* ---- Events ---- */
-
-void http_connection_kill(struct http_connection *connection)
-{
-	if (connection->dead)
-		return;
-	connection->dead = connection->output.stopped = true;
-	user_stop_waiting(&connection->waiter);
-	user_give_back(&connection->place);
-	http_flush_forget(connection);
-	http_reap_soon(connection);
-}
-
-static bool wants_input(const struct http_connection *connection)
-{
-	if (connection->input_ended || connection->unread)
-		return false;
-	switch (connection->state) {
-	case HTTP_WAITS:
-	case HTTP_READS:
-		return !connection->closing && !connection->waiter.list && !output_size(&connection->output);
-	case HTTP_DRAINS:
-		return true;
-	default:
-		return connection->in_size < HTTP_AHEAD;
-	}
-}
-
-/* How long the peer may take for what it is at; 0: it is not at anything. */
-static int64_t time_of(const struct http_connection *connection)
-{
-	const struct http_limits *limits = http_get_limits(connection->http);
-
-	switch (connection->state) {
-	case HTTP_WAITS:
-		/* The answer before is still taken. */
-		if (output_size(&connection->output))
-			return 0;
-		return connection->in_size ? limits->message_seconds : limits->idle_seconds;
-	case HTTP_READS:
-		return limits->message_seconds;
-	case HTTP_DRAINS:
-		return DRAIN_SECONDS;
-	default:
-		return 0;
-	}
-}
-
-/* The clock of a request goes on from its first byte to its last. */
-static int watch_time(struct http_connection *connection, bool anew)
-{
-	const struct timeval time = { .tv_sec = time_of(connection) };
-
-	if (!time.tv_sec)
-		return event_del(connection->late);
-	if (!anew && event_pending(connection->late, EV_TIMEOUT, NULL))
-		return 0;
-	return event_add(connection->late, &time);
-}
-
-static void update_events(struct http_connection *connection)
-{
-	int r;
-
-	if (connection->dead)
-		return;
-	r = wants_input(connection) ? event_add(connection->readable, NULL) :
-				      event_del(connection->readable);
-	if (watch_time(connection, false) < 0 ||
-	    output_watch(&connection->output,
-			 http_get_limits(connection->http)->output_stall_seconds) < 0)
-		r = -1;
-	if (r < 0)
-		http_connection_kill(connection);
-}
-
-void http_connection_send(struct http_connection *connection, struct reply *reply)
-{
-	bool was_empty = !output_size(&connection->output);
-
-	if (connection->dead)
-		return;
-	if (output_send(&connection->output, reply) < 0)
-		http_connection_kill(connection);
-	else if (was_empty && output_size(&connection->output))
-		update_events(connection);
-}
-
-void http_connection_tell(struct http_connection *connection, const void *data, size_t size)
-{
-	if (connection->dead)
-		return;
-	if (output_add(&connection->output, data, size) < 0)
-		http_connection_kill(connection);
-	else
-		http_flush_soon(connection);
-}
-
-bool http_connection_keeps(const struct http_connection *connection)
-{
-	return connection->exchange->head.keeps && !http_service(connection->http)->stopping &&
-	       connection->state != HTTP_READS && connection->state != HTTP_WAITS;
-}
-
-void http_connection_answered(struct http_connection *connection)
-{
-	struct http_exchange *exchange = connection->exchange;
-
-	connection->closing = connection->closing || !http_connection_keeps(connection);
-	connection->exchange = NULL;
-	connection->introduced = false;
-	connection->state = HTTP_WAITS;
-	exchange->connection = NULL;
-	token_let_go(&exchange->token);
-	http_unref(exchange);
-	if (connection->dead)
-		return;
-	(void)watch_time(connection, true);
-	if (!connection->advancing)
-		http_connection_advance(connection);
-}
+/* ---- One step after the other ---- */
 
 /* The answer has left. What the peer has sent meanwhile is read, or it would be told of a reset before
  * it reads the answer. */
@@ -178,7 +55,7 @@ static void close_softly(struct http_connection *connection)
 	}
 	connection->state = HTTP_DRAINS;
 	connection->in_size = 0;
-	(void)watch_time(connection, true);
+	http_connection_watch_anew(connection);
 }
 
 /* One step of what is there. False: more must come, or be sent. */
@@ -222,7 +99,7 @@ static bool step(struct http_connection *connection)
 	}
 }
 
-void http_connection_advance(struct http_connection *connection)
+static void advance(struct http_connection *connection)
 {
 	connection->advancing = true;
 	while (!connection->dead && step(connection))
@@ -238,7 +115,7 @@ void http_connection_advance(struct http_connection *connection)
 		free(connection->in);
 		connection->in = NULL;
 	}
-	update_events(connection);
+	http_connection_watch(connection);
 }
 
 /* ---- Input ---- */
@@ -306,7 +183,7 @@ static void read_input(struct http_connection *connection)
 	/* The clock of a request starts. */
 	if (connection->state == HTTP_WAITS && !connection->in_size) {
 		connection->in_size = (size_t)n;
-		(void)watch_time(connection, true);
+		http_connection_watch_anew(connection);
 	} else {
 		connection->in_size += (size_t)n;
 	}
@@ -323,13 +200,13 @@ static void on_readable(evutil_socket_t fd, short events, void *userdata)
 		return;
 	if (connection->waiter.list || !user_take_turn(user, &connection->waiter)) {
 		connection->unread = true;
-		update_events(connection);
+		http_connection_watch(connection);
 		return;
 	}
 	user_begin_work(user);
 	read_input(connection);
 	if (!connection->dead)
-		http_connection_advance(connection);
+		advance(connection);
 	user_end_work(user);
 }
 
@@ -354,7 +231,7 @@ static void on_late(evutil_socket_t fd, short events, void *userdata)
 		return;
 	}
 	http_refuse(connection, 408, ELLU_E_TIMEOUT, "the request did not end in time");
-	http_connection_advance(connection);
+	advance(connection);
 }
 
 /* Its user's turn has come, or the store knows him. */
@@ -370,7 +247,7 @@ static void on_wake(struct user_waiter *waiter)
 	if (connection->unread && !connection->dead && !connection->waiter.list)
 		read_input(connection);
 	if (!connection->dead)
-		http_connection_advance(connection);
+		advance(connection);
 }
 
 /* ---- What the output says ---- */
@@ -394,7 +271,7 @@ static void on_output_moved(struct output *output)
 		http_unref(exchange);
 	}
 	if (!connection->dead)
-		http_connection_advance(connection);
+		advance(connection);
 }
 
 static void on_output_failed(struct output *output, int error)
@@ -405,7 +282,7 @@ static void on_output_failed(struct output *output, int error)
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
 			  "a client of user %lld took nothing for %lld seconds: dropped",
 			  (long long)connection->user->uid,
-			  (long long)http_get_limits(connection->http)->output_stall_seconds);
+			  (long long)connection->http->options.limits.output_stall_seconds);
 	http_connection_kill(connection);
 }
 
@@ -414,14 +291,15 @@ static void on_output_failed(struct output *output, int error)
 int http_connection_new(struct http *http, int fd, struct http_connection **ret_connection)
 {
 	struct http_connection *connection = calloc(1, sizeof(*connection));
-	struct event_base *base = loop_base(http_loop(http));
+	struct event_base *base = loop_base(http->options.loop);
 
 	if (!connection)
 		return -ENOMEM;
 	connection->http = http;
 	connection->fd = -1;
-	connection->user = user_of(http_service(http)->users, USER_UNKNOWN);
+	connection->user = user_of(http->options.service->users, USER_UNKNOWN);
 	connection->waiter.wake = on_wake;
+	connection->go_on = advance;
 	connection->output.user = connection->user;
 	connection->output.moved = on_output_moved;
 	connection->output.failed = on_output_failed;
@@ -433,7 +311,7 @@ int http_connection_new(struct http *http, int fd, struct http_connection **ret_
 		return -ENOMEM;
 	}
 	connection->fd = fd;
-	update_events(connection);
+	http_connection_watch(connection);
 	*ret_connection = connection;
 	return 0;
 }

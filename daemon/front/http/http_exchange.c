@@ -26,7 +26,7 @@ struct http_exchange *http_exchange_new(struct http_connection *connection)
 		return NULL;
 	exchange->references = 1;
 	exchange->connection = connection;
-	exchange->service = http_service(connection->http);
+	exchange->service = connection->http->options.service;
 	exchange->principal.user = connection->user;
 	exchange->service->n_under_way++;
 	arena_init(&exchange->arena);
@@ -57,24 +57,47 @@ struct http_exchange *http_unref(struct http_exchange *exchange)
 	return NULL;
 }
 
+/* A stream begins or ends: the heart beats while there are any. */
 static void count_stream(struct http_exchange *exchange, bool counts)
 {
-	if (counts != exchange->counted)
-		http_stream_count(exchange->connection->http, counts ? 1 : -1);
+	struct http *http = exchange->connection->http;
+	const struct timeval beat = { .tv_sec = http->options.limits.heartbeat_seconds };
+
+	if (counts == exchange->counted)
+		return;
 	exchange->counted = counts;
+	http->n_streams += counts ? 1 : -1;
+	if (!http->n_streams)
+		(void)event_del(http->heart);
+	else if (!event_pending(http->heart, EV_TIMEOUT, NULL))
+		(void)event_add(http->heart, &beat);
 }
 
-void http_exchange_abandon(struct http_exchange *exchange)
+void http_exchange_leave(struct http_exchange *exchange)
 {
 	count_stream(exchange, false);
 	exchange->connection = NULL;
 	exchange->ended = true;
 	token_let_go(&exchange->token);
-	http_ref(exchange);
-	http_calls_abandon(exchange);
-	if (exchange->on_gone)
-		exchange->on_gone(exchange);
+}
+
+/* It is answered: the connection goes on to the next one. */
+static void answered(struct http_exchange *exchange)
+{
+	struct http_connection *connection = exchange->connection;
+
+	connection->closing = connection->closing || !http_connection_keeps(connection);
+	connection->exchange = NULL;
+	connection->introduced = false;
+	connection->state = HTTP_WAITS;
+	exchange->connection = NULL;
+	token_let_go(&exchange->token);
 	http_unref(exchange);
+	if (connection->dead)
+		return;
+	http_connection_watch_anew(connection);
+	if (!connection->advancing)
+		connection->go_on(connection);
 }
 
 /* ---- The head of an answer ---- */
@@ -206,7 +229,7 @@ void http_answer(struct http_exchange *exchange, int status, const char *type, c
 	exchange->begun = exchange->ended = true;
 	count_stream(exchange, false);
 	send_text(exchange, text, head + (without ? 0 : size));
-	http_connection_answered(exchange->connection);
+	answered(exchange);
 }
 
 void http_answer_json(struct http_exchange *exchange, int status, json_object *json)
@@ -399,7 +422,7 @@ void http_stream_end(struct http_exchange *exchange)
 		send_text(exchange, text, 5);
 	exchange->ended = true;
 	count_stream(exchange, false);
-	http_connection_answered(exchange->connection);
+	answered(exchange);
 }
 
 void http_stream_break(struct http_exchange *exchange)

@@ -101,7 +101,7 @@ static int identify(struct http_connection *connection, struct fault *fault)
 	struct http_exchange *exchange = connection->exchange;
 	struct service *service = exchange->service;
 	const char *text = shown_token(&exchange->head);
-	const struct http_limits *limits = http_get_limits(connection->http);
+	const struct http_limits *limits = &connection->http->options.limits;
 	char numbers[256];
 	struct token *token;
 	struct user *user;
@@ -190,7 +190,7 @@ static int take_input(struct http_connection *connection, size_t size, struct fa
 static int make_room(struct http_connection *connection, size_t size, struct fault *fault)
 {
 	struct http_exchange *exchange = connection->exchange;
-	int64_t most = http_get_limits(connection->http)->body_bytes;
+	int64_t most = connection->http->options.limits.body_bytes;
 	char *body;
 
 	if ((int64_t)size > most)
@@ -265,7 +265,7 @@ ssize_t http_request_add(struct http_connection *connection, char *data, size_t 
 	}
 	if (kept > missing) {
 		size_t room = connection->body_capacity * 2;
-		size_t most = (size_t)http_get_limits(connection->http)->body_bytes;
+		size_t most = (size_t)connection->http->options.limits.body_bytes;
 
 		room = room < exchange->body_size + kept ? exchange->body_size + kept : room;
 		if (room > most && exchange->body_size + kept <= most)
@@ -333,7 +333,7 @@ static void on_decoded(struct decoding *base)
 		connection->decoding = NULL;
 		user_worked_elsewhere(connection->user, base->took_usec);
 		introduce(connection);
-		http_connection_advance(connection);
+		connection->go_on(connection);
 	}
 	http_unref(exchange);
 	free(decoding);
@@ -370,6 +370,19 @@ void http_request_decode(struct http_connection *connection)
 
 /* ---- The beginning ---- */
 
+static bool knows_host(const struct http *http, const char *host)
+{
+	size_t size = strlen(host);
+	const char *at = http->hosts;
+
+	while (size && *(at += strspn(at, " "))) {
+		if (strcspn(at, " ") == size && strncasecmp(at, host, size) == 0)
+			return true;
+		at += strcspn(at, " ");
+	}
+	return false;
+}
+
 void http_request_begin(struct http_connection *connection)
 {
 	struct http_exchange *exchange = connection->exchange;
@@ -378,11 +391,11 @@ void http_request_begin(struct http_connection *connection)
 	char text[64];
 	int status;
 
-	if (!http_knows_host(connection->http, exchange->head.host)) {
+	if (!knows_host(connection->http, exchange->head.host)) {
 		http_refuse(connection, 421, ELLU_E_PERMISSION_DENIED, "Host is not a name of this server.");
 		return;
 	}
-	exchange->route = http_route_find(exchange, &status, &verbs);
+	exchange->route = http_route_find(connection->http->options.tables, exchange, &status, &verbs);
 	if (!is_of_here(&exchange->head)) {
 		http_refuse(connection, 403, ELLU_E_PERMISSION_DENIED, "Another site may not ask for this.");
 		return;

@@ -39,13 +39,14 @@ static bool fits(struct http_exchange *exchange, const char *pattern)
 	return !*pattern && !*path;
 }
 
-const struct http_route *http_route_find(struct http_exchange *exchange, int *ret_status,
+const struct http_route *http_route_find(const struct http_routes *const *tables,
+					 struct http_exchange *exchange, int *ret_status,
 					 unsigned *ret_verbs)
 {
 	unsigned verb = exchange->head.verb == HTTP_HEAD ? HTTP_GET : exchange->head.verb;
 
 	*ret_verbs = 0;
-	for (const struct http_routes *const *table = http_tables(exchange->connection->http); *table; table++)
+	for (const struct http_routes *const *table = tables; *table; table++)
 		for (size_t j = 0; j < (*table)->n; j++) {
 			const struct http_route *route = &(*table)->routes[j];
 
