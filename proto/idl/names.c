@@ -1,4 +1,5 @@
-/* The names that the generated headers bring into C and C++: no two things may have one. */
+/* The names that the generated headers bring into C and C++: how they are made, and that no two things have one. */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,25 @@ struct names {
 	struct name *items;
 	size_t n;
 };
+
+char *name_convert(const char *name, bool upper)
+{
+	char *out = memory_grow(NULL, 0, 2 * strlen(name) + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; name[i]; i++) {
+		bool capital = isupper((unsigned char) name[i]);
+		bool after_small = i > 0 && !isupper((unsigned char) name[i - 1]);
+		bool before_small = islower((unsigned char) name[i + 1]);
+
+		if (i > 0 && capital && (after_small || before_small))
+			out[n++] = '_';
+		out[n++] = (char) (upper ? toupper((unsigned char) name[i])
+					 : tolower((unsigned char) name[i]));
+	}
+	out[n] = '\0';
+	return out;
+}
 
 static void add(struct names *names, struct idl_place place, const char *of, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -22,25 +22,6 @@ struct parser {
 #define APPEND(items, n) \
 	((items) = memory_grow((items), (n), sizeof(*(items))), &(items)[(n)++])
 
-char *name_convert(const char *name, bool upper)
-{
-	char *out = memory_grow(NULL, 0, 2 * strlen(name) + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; name[i]; i++) {
-		bool capital = isupper((unsigned char) name[i]);
-		bool after_small = i > 0 && !isupper((unsigned char) name[i - 1]);
-		bool before_small = islower((unsigned char) name[i + 1]);
-
-		if (i > 0 && capital && (after_small || before_small))
-			out[n++] = '_';
-		out[n++] = (char) (upper ? toupper((unsigned char) name[i])
-					 : tolower((unsigned char) name[i]));
-	}
-	out[n] = '\0';
-	return out;
-}
-
 static void check_field_name(const struct idl_field *field)
 {
 	static const char *const reserved[] = {
