@@ -540,11 +540,12 @@ static int step(struct exchange *exchange, struct outcome *ret_outcome)
 /* For the connection, or the time of the next try. 1: it has come. */
 static int pause_until(const struct exchange *exchange, uint64_t deadline_usec)
 {
+	const struct connection *connection = exchange->connection;
 	uint64_t retry_usec = exchange->backoff.retry_usec;
 	int r;
 
 	if (!exchange->lost)
-		return connection_wait(exchange->connection, deadline_usec);
+		return poll_until(connection->fd, connection_events(connection), deadline_usec);
 	r = poll_until(-1, 0, retry_usec < deadline_usec ? retry_usec : deadline_usec);
 	return r < 0 ? r : retry_usec < deadline_usec;
 }

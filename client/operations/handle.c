@@ -1,15 +1,10 @@
 #include "client/operations/handle.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "client/operations/off_loop.h"
-#include "client/operations/op.h"
 
 bool handle_is_forked(const struct ellu *handle)
 {
@@ -43,45 +38,7 @@ int handle_deadline(double seconds, uint64_t *ret_usec)
 
 /* ---- Life ---- */
 
-static int open_loop(struct ellu *handle)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
-
-	handle->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (handle->epoll < 0)
-		return -errno;
-	handle->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (handle->timer < 0)
-		return -errno;
-	return epoll_ctl(handle->epoll, EPOLL_CTL_ADD, handle->timer, &event) < 0 ? -errno : 0;
-}
-
-static int connect_once(struct ellu *handle, const char *address)
-{
-	struct connection *connection;
-	int r = address_resolve(address, &handle->address);
-
-	if (r == 0)
-		r = connection_open(&handle->address, 0, &connection);
-	if (r == 0 && connection->bus)
-		connection_close(connection); // it is not a way to the daemon yet
-	else if (r == 0)
-		handle_give_connection(handle, connection);
-	return r == -EAGAIN ? 0 : r; // it is there, and busy
-}
-
-/* A daemon that the bus has to start, or cannot, shows in its answer alone. */
-static int await_daemon(struct ellu *handle)
-{
-	int r;
-
-	handle->timeout_usec = HANDLE_OPEN_USEC;
-	r = ellu_call_raw(handle, "org.varlink.service.GetInfo", NULL, NULL, NULL);
-	handle->timeout_usec = CONNECTION_NO_LIMIT;
-	return r;
-}
-
-static struct ellu *handle_new(unsigned mode)
+struct ellu *handle_new(unsigned mode)
 {
 	struct ellu *handle = calloc(1, sizeof(*handle));
 
@@ -105,36 +62,6 @@ static struct ellu *handle_new(unsigned mode)
 	TAILQ_INIT(&handle->jobs);
 	pthread_mutex_init(&handle->lock, NULL);
 	return handle;
-}
-
-int ellu_open(const char *address, unsigned flags, struct ellu **ret)
-{
-	struct ellu *handle;
-	int r = 0;
-
-	if (!ret || flags > ELLU_EVENT)
-		return -EINVAL;
-	handle = handle_new(flags);
-	if (!handle)
-		return -ENOMEM;
-	if (flags == ELLU_EVENT)
-		r = open_loop(handle);
-	if (r == 0)
-		r = connect_once(handle, address);
-	if (r == 0)
-		r = live_add(&handle->live, LIVE_HANDLE);
-	if (r < 0) {
-		handle_unref(handle);
-		return r;
-	}
-	/* An event handle must not wait: there the first call tells. */
-	if (handle->address.kind != ADDRESS_SOCKET && flags == ELLU_BLOCKING)
-		r = await_daemon(handle);
-	if (r < 0)
-		ellu_close(handle);
-	else
-		*ret = handle;
-	return r < 0 ? r : 0;
 }
 
 struct ellu *handle_ref(struct ellu *handle)
@@ -162,44 +89,15 @@ struct ellu *handle_unref(struct ellu *handle)
 	return NULL;
 }
 
-struct ellu *ellu_close(struct ellu *handle)
-{
-	if (!live_is(handle, LIVE_HANDLE))
-		return NULL;
-	if (off_loop_is_own_thread(handle))
-		return handle;
-	live_remove(handle);
-	if (handle_is_forked(handle)) // a thread of the parent may have held it
-		pthread_mutex_init(&handle->lock, NULL);
-	/* What watches the descriptor in a child does so through the parent's, too. */
-	if (handle->on_close && !handle_is_forked(handle))
-		handle->on_close(handle, handle->on_close_userdata);
-	/* While posts of functions that end still wait for this thread. */
-	ops_abandon(handle);
-	pthread_mutex_lock(&handle->lock);
-	handle->closed = true;
-	pthread_mutex_unlock(&handle->lock);
-	while (handle_run_post(handle, /* closed= */ true))
-		;
-	/* Those that wait for the loop know by now that nothing comes. */
-	off_loop_stop(handle);
-	return handle_unref(handle);
-}
-
 const char *ellu_version(void)
 {
 	return ELLU_VERSION;
 }
 
-static int check_duration(struct ellu *handle, double seconds, uint64_t *ret_usec)
-{
-	return live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, ret_usec) : -EINVAL;
-}
-
 int ellu_set_reconnect(struct ellu *handle, double seconds)
 {
 	uint64_t usec;
-	int r = check_duration(handle, seconds, &usec);
+	int r = live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, &usec) : -EINVAL;
 
 	if (r == 0)
 		handle->reconnect_usec = usec;
@@ -209,7 +107,7 @@ int ellu_set_reconnect(struct ellu *handle, double seconds)
 int ellu_set_timeout(struct ellu *handle, double seconds)
 {
 	uint64_t usec;
-	int r = check_duration(handle, seconds, &usec);
+	int r = live_is(handle, LIVE_HANDLE) ? handle_duration(seconds, &usec) : -EINVAL;
 
 	if (r == 0)
 		handle->timeout_usec = usec > 0 ? usec : CONNECTION_NO_LIMIT;
@@ -224,6 +122,19 @@ int ellu_set_in_order(struct ellu *handle, int in_order)
 		r = -EBUSY;
 	if (r == 0)
 		handle->in_order = in_order;
+	return r;
+}
+
+int ellu_set_close_callback(struct ellu *handle, ellu_close_fn *callback, void *userdata)
+{
+	int r = handle_check(handle, ELLU_EVENT);
+
+	if (r == 0 && callback && handle->on_close)
+		r = -EBUSY;
+	if (r == 0) {
+		handle->on_close = callback;
+		handle->on_close_userdata = userdata;
+	}
 	return r;
 }
 
@@ -281,12 +192,10 @@ static void set_timer(struct ellu *handle, uint64_t usec)
 	(void) timerfd_settime(handle->timer, TFD_TIMER_ABSTIME, &time, NULL);
 }
 
-void handle_arm(struct ellu *handle)
+void handle_arm(struct ellu *handle, uint64_t due_usec)
 {
-	uint64_t due = ops_due_usec(handle);
-
 	pthread_mutex_lock(&handle->lock);
-	set_timer(handle, STAILQ_EMPTY(&handle->posts) ? due : 0);
+	set_timer(handle, STAILQ_EMPTY(&handle->posts) ? due_usec : 0);
 	pthread_mutex_unlock(&handle->lock);
 }
 
@@ -317,38 +226,4 @@ bool handle_run_post(struct ellu *handle, bool closed)
 	if (post)
 		post->run(post, handle, closed);
 	return post;
-}
-
-/* ---- The loop's side ---- */
-
-int ellu_fd(const struct ellu *handle)
-{
-	int r = handle_check(handle, ELLU_EVENT);
-
-	return r < 0 ? r : handle->epoll;
-}
-
-int ellu_events(const struct ellu *handle)
-{
-	int r = handle_check(handle, ELLU_EVENT);
-
-	return r < 0 ? r : POLLIN;
-}
-
-uint64_t ellu_timeout(const struct ellu *handle)
-{
-	return handle_check(handle, ELLU_EVENT) < 0 ? UINT64_MAX : ops_due_usec(handle);
-}
-
-int ellu_set_close_callback(struct ellu *handle, ellu_close_fn *callback, void *userdata)
-{
-	int r = handle_check(handle, ELLU_EVENT);
-
-	if (r == 0 && callback && handle->on_close)
-		r = -EBUSY;
-	if (r == 0) {
-		handle->on_close = callback;
-		handle->on_close_userdata = userdata;
-	}
-	return r;
 }

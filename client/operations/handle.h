@@ -94,6 +94,7 @@ int handle_take_connection(struct ellu *handle, uint64_t patience_usec, struct c
 /* Only a connection on which everything was read may come back. */
 void handle_give_connection(struct ellu *handle, struct connection *connection);
 
+struct ellu *handle_new(unsigned mode); // NULL without memory
 struct ellu *handle_ref(struct ellu *handle);
 struct ellu *handle_unref(struct ellu *handle);
 
@@ -101,8 +102,8 @@ struct ellu *handle_unref(struct ellu *handle);
 void handle_post(struct ellu *handle, struct post *post);
 /* Runs one that waits; false: there was none. */
 bool handle_run_post(struct ellu *handle, bool closed);
-/* After a change of what is due. */
-void handle_arm(struct ellu *handle);
+/* Until then there is nothing due; posts are at once. */
+void handle_arm(struct ellu *handle, uint64_t due_usec);
 
 /* Whether this thread is inside of ellu_process() for the handle. */
 bool handle_is_processing(const struct ellu *handle);

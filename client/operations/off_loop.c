@@ -99,7 +99,7 @@ static void on_done(struct post *post, struct ellu *handle, bool closed)
 }
 
 /* One that waits is taken back; one that runs ends unseen. */
-void off_loop_abandon(struct ellu_op *op)
+static void abandon(struct ellu_op *op)
 {
 	struct off_loop_job *job = op->job;
 
@@ -133,7 +133,7 @@ int ellu_run_off_loop(struct ellu *handle, ellu_work_fn *work, ellu_reply_fn *ca
 		return -ENOMEM;
 	*job = (struct off_loop_job){ .post.run = on_done, .handle = handle, .work = work,
 				      .userdata = userdata };
-	r = op_start_away(handle, &told, ret_op ? &owned : NULL, &job->op);
+	r = op_start_away(handle, &told, abandon, ret_op ? &owned : NULL, &job->op);
 	if (r < 0) {
 		free(job);
 		return r;

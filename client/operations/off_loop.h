@@ -10,12 +10,8 @@
 #include <stdbool.h>
 
 struct ellu;
-struct ellu_op;
 
 bool off_loop_is_own_thread(const struct ellu *handle);
-
-/* The operation does not wait any more. */
-void off_loop_abandon(struct ellu_op *op);
 
 /* After ops_abandon(), which has left out those that wait: waits for the functions that run. */
 void off_loop_stop(struct ellu *handle);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-#include "client/operations/off_loop.h"
 #include "client/operations/result.h"
+#include "proto/generated/interface.h"
 #include "proto/wire/message.h"
 
 /* Not inline: gcc would take each drop of a pin for the last one, and warn of what follows. */
@@ -59,7 +59,7 @@ static void leave_loop(struct ellu_op *op)
 	if (op->state == OP_RUNNING)
 		handle->n_short -= !op->is_long;
 	if (op->state == OP_AWAY)
-		off_loop_abandon(op);
+		op->abandon(op);
 	else
 		exchange_done(&op->exchange);
 }
@@ -152,12 +152,12 @@ void ops_abandon(struct ellu *handle)
 	}
 }
 
-void ops_forget_wait(struct ellu *handle, const struct op_wait *wait)
+void ops_forget_wait(const struct op_wait *wait)
 {
 	struct ellu_op *op;
 
-	for (int i = 0; i < N_LISTS; i++)
-		TAILQ_FOREACH(op, list_of(handle, i), link)
+	for (int i = 0; i < N_LISTS && wait->n_left > 0; i++)
+		TAILQ_FOREACH(op, list_of(wait->handle, i), link)
 			op->wait = op->wait == wait ? NULL : op->wait;
 }
 
@@ -171,6 +171,11 @@ uint64_t ops_due_usec(const struct ellu *handle)
 	if (ops_are_waiting(handle) && handle->retry_usec != 0 && handle->retry_usec < due)
 		due = handle->retry_usec;
 	return due;
+}
+
+void ops_arm(struct ellu *handle)
+{
+	handle_arm(handle, ops_due_usec(handle));
 }
 
 void op_limit(struct ellu_op *op)
@@ -345,18 +350,20 @@ int op_start(struct exchange *exchange, const struct callback *callback, struct 
 		op_withdraw(op);
 	else if (ret_op)
 		*ret_op = owned;
-	handle_arm(exchange->handle);
+	ops_arm(exchange->handle);
 	return r < 0 ? r : 0;
 }
 
 int op_start_away(struct ellu *handle, const struct callback *callback,
-		  struct ellu_op **ret_owned, struct ellu_op **ret_op)
+		  void (*abandon)(struct ellu_op *op), struct ellu_op **ret_owned,
+		  struct ellu_op **ret_op)
 {
 	struct ellu_op *op = op_new(handle, callback, ret_owned);
 
 	if (!op)
 		return -ENOMEM;
 	op->state = OP_AWAY;
+	op->abandon = abandon;
 	TAILQ_INSERT_TAIL(&handle->running, op, link);
 	*ret_op = op;
 	return 0;
@@ -401,7 +408,7 @@ int ellu_op_deliver_to(struct ellu_op *op, ellu_deliver_fn *deliver, ellu_any_fn
 		if (!callback)
 			op_forget_to_tell(op);
 		be_told_later(op);
-		handle_arm(op->handle);
+		ops_arm(op->handle);
 	}
 	return 0;
 }
@@ -415,7 +422,7 @@ int ellu_op_cancel(struct ellu_op *op)
 	op->references++; // of one that was left to the library, this was the last
 	op_end(op, cancelled());
 	be_told_later(op);
-	handle_arm(op->handle);
+	ops_arm(op->handle);
 	op_unref(op);
 	return 0;
 }
@@ -434,11 +441,16 @@ int64_t ellu_op_task_id(const struct ellu_op *op)
 
 int op_send_cancel(struct ellu_op *op)
 {
+	const char *method = elluminate_interface.methods[METHOD_CANCEL_TASK].qualified_name;
 	struct ellu_cancel_task_request request = ELLU_RECORD(struct ellu_cancel_task_request);
+	const struct callback nobody = { .function = NULL };
+	struct exchange exchange;
+	int r;
 
 	op->cancel_task = false;
 	request.id = op->exchange.resume.task_id;
-	return ellu_cancel_task_async(op->handle, &request, NULL, NULL, NULL);
+	r = exchange_init(&exchange, op->handle, method, &request, EXCHANGE_EVENT, NULL);
+	return r < 0 ? r : op_start(&exchange, &nobody, NULL);
 }
 
 int ellu_op_cancel_task(struct ellu_op *op)
@@ -473,6 +485,6 @@ struct ellu_op *ellu_op_free(struct ellu_op *op)
 	op_leave(op);
 	op_unref(op);
 	if (handle)
-		handle_arm(handle);
+		ops_arm(handle);
 	return NULL;
 }

@@ -53,6 +53,7 @@ struct ellu_op {
 	bool cancel_task; // as soon as the task is known
 	struct exchange exchange; // of all but those that are away
 	struct off_loop_job *job; // while it is away
+	void (*abandon)(struct ellu_op *op); // as op_start_away() was told
 	int epoll_fd; // the connection's, that the epoll watches; another before it has its socket
 	int epoll_events;
 	struct outcome outcome; // the last
@@ -64,9 +65,11 @@ struct ellu_op {
 /* Takes the exchange, which is not sent yet, in any case. */
 int op_start(struct exchange *exchange, const struct callback *callback, struct ellu_op **ret_op);
 
-/* One that is not a call: away until op_finish(). `ret_owned`, the caller's, may be NULL. */
+/* One that is not a call: away until op_finish(). Should it end before, `abandon` is told.
+ * `ret_owned`, the caller's, may be NULL. */
 int op_start_away(struct ellu *handle, const struct callback *callback,
-		  struct ellu_op **ret_owned, struct ellu_op **ret_op);
+		  void (*abandon)(struct ellu_op *op), struct ellu_op **ret_owned,
+		  struct ellu_op **ret_op);
 /* It could not be started after all: nobody has it. */
 void op_withdraw(struct ellu_op *op);
 void op_finish(struct ellu_op *op, int result);
@@ -99,8 +102,8 @@ void op_forget_to_tell(struct ellu_op *op);
 struct op_list *op_waiting_list(const struct ellu_op *op);
 bool ops_are_waiting(const struct ellu *handle);
 
-/* Nobody has to know any more when they end. */
-void ops_forget_wait(struct ellu *handle, const struct op_wait *wait);
+/* Those that are left go on without it. */
+void ops_forget_wait(const struct op_wait *wait);
 
 /* Is it one that may be used, and of an open handle or ended. */
 static inline bool op_is_live(const struct ellu_op *op)
@@ -113,3 +116,5 @@ void ops_abandon(struct ellu *handle);
 
 /* When ellu_process() has something to do of itself; UINT64_MAX: not known. */
 uint64_t ops_due_usec(const struct ellu *handle);
+/* After a change of that. */
+void ops_arm(struct ellu *handle);

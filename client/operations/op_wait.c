@@ -27,13 +27,6 @@ static int wait_add(struct op_wait *wait, struct ellu_op *op, size_t index)
 	return 0;
 }
 
-/* Those that are left go on without it. */
-static void wait_done(const struct op_wait *wait)
-{
-	if (wait->n_left > 0)
-		ops_forget_wait(wait->handle, wait);
-}
-
 /* Until no more than that many are left: 1. 0: the time passed before. -ECANCELED: the handle is closed,
  * and all have ended. */
 static int wait_until(const struct op_wait *wait, size_t n_left, uint64_t deadline_usec)
@@ -87,7 +80,7 @@ static int wait_for(struct ellu_op *const *ops, size_t n_ops, double timeout_sec
 			r = wait_add(&wait, ops[i], i);
 	if (r == 0)
 		r = run(&wait, deadline_usec);
-	wait_done(&wait);
+	ops_forget_wait(&wait);
 	return r;
 }
 
@@ -142,6 +135,6 @@ int ellu_gather(struct ellu *handle, size_t n, size_t limit, ellu_start_fn *star
 	}
 	if (r > 0)
 		r = wait_until(&wait, 0, deadline_usec);
-	wait_done(&wait);
+	ops_forget_wait(&wait);
 	return r > 0 && failed < 0 ? failed : r;
 }

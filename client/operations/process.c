@@ -3,6 +3,7 @@
  * here alone, each with its operation pinned; after any of them the handle may be closed.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include "client/operations/op.h"
@@ -257,7 +258,28 @@ int ellu_process(struct ellu *handle)
 	if (handle->closed)
 		r = -ECANCELED;
 	else
-		handle_arm(handle);
+		ops_arm(handle);
 	handle_unref(handle);
 	return r < 0 ? r : done;
+}
+
+/* ---- What the loop waits for ---- */
+
+int ellu_fd(const struct ellu *handle)
+{
+	int r = handle_check(handle, ELLU_EVENT);
+
+	return r < 0 ? r : handle->epoll;
+}
+
+int ellu_events(const struct ellu *handle)
+{
+	int r = handle_check(handle, ELLU_EVENT);
+
+	return r < 0 ? r : POLLIN;
+}
+
+uint64_t ellu_timeout(const struct ellu *handle)
+{
+	return handle_check(handle, ELLU_EVENT) < 0 ? UINT64_MAX : ops_due_usec(handle);
 }

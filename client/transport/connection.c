@@ -218,8 +218,3 @@ int poll_until(int fd, short events, uint64_t deadline_usec)
 
 	return n < 0 ? -errno : n;
 }
-
-int connection_wait(const struct connection *connection, uint64_t deadline_usec)
-{
-	return poll_until(connection->fd, connection_events(connection), deadline_usec);
-}

@@ -70,6 +70,5 @@ void connection_rest(struct connection *connection);
 /* What to poll for. */
 short connection_events(const struct connection *connection);
 
-/* Waits for that until then (UINT64_MAX: for ever). 1: ready, 0: the time passed. -EINTR. */
-int connection_wait(const struct connection *connection, uint64_t deadline_usec);
+/* Waits for such until then (UINT64_MAX: for ever). 1: ready, 0: the time passed. -EINTR. */
 int poll_until(int fd, short events, uint64_t deadline_usec);
