@@ -10,7 +10,7 @@
 
 int answers_send(struct answers *answers)
 {
-	const struct method *method = call_method("AddResponses");
+	const struct method *method = method_named("AddResponses");
 	json_object *request = json_object_new_object();
 	const struct ellu_add_responses_reply *added;
 	const void *reply;

@@ -11,64 +11,6 @@
 #include "client/cli/view/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/text/near_name.h"
-
-/* ---- The method ---- */
-
-const struct method *call_list_of(const char *resource_type)
-{
-	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
-		const struct method *method = &elluminate_interface.methods[i];
-		const struct record_field *items = record_field_find(method->reply, "items");
-
-		if (strncmp(method->name, "List", 4) == 0 && items && items->type &&
-		    strcmp(items->type->name, resource_type) == 0 && record_field_find(items->type, "name") &&
-		    !call_operand(method))
-			return method;
-	}
-	return NULL;
-}
-
-const struct method *call_method(const char *name)
-{
-	for (size_t i = 0; i < elluminate_interface.n_methods; i++)
-		if (strcmp(elluminate_interface.methods[i].name, name) == 0)
-			return &elluminate_interface.methods[i];
-	return NULL;
-}
-
-/* A thing that exists, or the content of one. */
-static bool is_in(const struct record_field *field)
-{
-	return field->type == &ellu_template_in_type ||
-	       (field->type == &ellu_llm_config_in_type && !(field->flags & FIELD_NULLABLE));
-}
-
-const struct record_field *call_operand(const struct method *method)
-{
-	for (size_t i = 0; i < method->request->n_fields; i++) {
-		const struct record_field *field = &method->request->fields[i];
-
-		if (strcmp(field->name, "id") == 0 ||
-		    is_in(field) ||
-		    (field->type == &ellu_ref_type && field->container == FIELD_SINGLE) ||
-		    (field->kind == FIELD_STRING && method->request->n_fields == 1))
-			return field;
-	}
-	return NULL;
-}
-
-const struct record_field *call_content(const struct method *method)
-{
-	for (size_t i = 0; i < method->request->n_fields; i++) {
-		const struct record_field *field = &method->request->fields[i];
-
-		if (field->kind == FIELD_STRUCT && field->container == FIELD_SINGLE &&
-		    !field->type->exactly_one)
-			return field;
-	}
-	return NULL;
-}
 
 /* ---- The request ---- */
 
@@ -89,7 +31,7 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 
 static int take_operand(struct cli *cli, const struct method *method, json_object *json)
 {
-	const struct record_field *field = call_operand(method);
+	const struct record_field *field = method_operand(method);
 	const char *operand = cli->operand;
 	json_object *value;
 	int64_t id;
@@ -107,7 +49,7 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 	} else {
 		value = cli_ref(operand);
 	}
-	if (is_in(field)) {
+	if (field_is_ref_or_content(field)) {
 		json_object *in = json_object_new_object();
 
 		json_object_object_add(in, "ref", value);
@@ -119,7 +61,7 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 /* A config's key may stand in the environment. */
 static int take_key(struct cli *cli, const struct method *method, json_object *json)
 {
-	const struct record_field *content = call_content(method);
+	const struct record_field *content = method_content(method);
 	struct complaint missing;
 	char path[64];
 
@@ -249,7 +191,7 @@ int call_json_and_print(struct cli *cli, const struct method *method, json_objec
 
 int command_call(struct cli *cli)
 {
-	return call_json_and_print(cli, call_method(cli->command->method), NULL);
+	return call_json_and_print(cli, method_named(cli->command->method), NULL);
 }
 
 /* ---- A list ---- */
@@ -307,7 +249,7 @@ static int print_page(struct listing *listing, const struct record_field *field,
 
 static int print_pages(struct listing *listing, struct ellu_stream *stream)
 {
-	const struct method *method = call_method(listing->list->method);
+	const struct method *method = method_named(listing->list->method);
 	const struct record_field *items = record_field_find(method->reply, "items");
 	const struct ellu_error *error = NULL;
 	const void *page;
@@ -334,7 +276,7 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 	if (status != 0)
 		return status;
 	cli_tell(cli, "%s", list->method);
-	r = ellu_stream_method(cli->daemon, call_method(list->method)->qualified_name, request, &stream, NULL);
+	r = ellu_stream_method(cli->daemon, method_named(list->method)->qualified_name, request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
 	if (!cli->arguments.quiet)
@@ -356,7 +298,7 @@ static int list_by(struct cli *cli, const struct command *list, json_object *jso
 	json_object_object_add(json, "limit",
 			       json_object_new_int64(wanted < PAGE_MAX ? wanted : PAGE_MAX));
 	arena_init(&arena);
-	status = decode(cli, call_method(list->method), json, &arena, &request);
+	status = decode(cli, method_named(list->method), json, &arena, &request);
 	if (status == 0)
 		status = list_pages(cli, list, request, wanted);
 	arena_done(&arena);
@@ -388,7 +330,7 @@ int command_list(struct cli *cli)
 /* The field that the content is, or "" when it is the request itself. */
 static const char *content_name(const struct method *method)
 {
-	const struct record_field *field = call_content(method);
+	const struct record_field *field = method_content(method);
 
 	return field ? field->name : "";
 }
@@ -397,7 +339,7 @@ static const char *content_name(const struct method *method)
 static int read_content(struct cli *cli, const struct method *method, struct json_file *file,
 			json_object **ret_content)
 {
-	unsigned n = call_operand(method) ? 1 : 0;
+	unsigned n = method_operand(method) ? 1 : 0;
 	struct complaint complaint;
 	int r;
 
@@ -467,7 +409,7 @@ static int lay_over(struct cli *cli, const struct method *update, json_object **
 	int status, r;
 
 	snprintf(name, sizeof(name), "Get%s", resource);
-	get = call_method(name);
+	get = method_named(name);
 	status = get_record(cli, get, &reply);
 	if (status != 0)
 		return status;
@@ -478,14 +420,14 @@ static int lay_over(struct cli *cli, const struct method *update, json_object **
 
 int command_write(struct cli *cli)
 {
-	const struct method *method = call_method(cli->command->method);
+	const struct method *method = method_named(cli->command->method);
 	json_object *content, *request = NULL;
 	struct json_file file;
 	int status = read_content(cli, method, &file, &content);
 
 	if (status == 0 && strncmp(method->name, "Update", strlen("Update")) == 0)
 		status = lay_over(cli, method, &content);
-	if (status == 0 && call_content(method)) {
+	if (status == 0 && method_content(method)) {
 		request = json_object_new_object();
 		json_object_object_add(request, content_name(method), content);
 	}

@@ -4,20 +4,10 @@
  */
 #pragma once
 
+#include "client/cli/methods.h"
 #include "client/cli/options.h"
 #include "client/cli/refuse.h"
 #include "proto/arena.h"
-
-/* The field that the operand of a command stands for: an `id`, or the first reference. Or NULL. */
-const struct record_field *call_operand(const struct method *method);
-/* The field whose content a method makes or changes: a record of its own. Or NULL. */
-const struct record_field *call_content(const struct method *method);
-
-/* The method that lists a project's resources of that type, by name. Or NULL. */
-const struct method *call_list_of(const char *resource_type);
-
-/* The method of the interface, by its short name. */
-const struct method *call_method(const char *name);
 
 /* A message; its text may be NULL. */
 json_object *ask_message(const char *role, const char *text);

@@ -211,31 +211,32 @@ int cli_connect(struct cli *cli)
 	return r < 0 ? ellu_error_exit_status(r) : 0;
 }
 
-/* What went wrong first is the status of all; the others have their turn nevertheless. */
-static int run_all(struct cli *cli)
-{
-	const struct arguments *arguments = &cli->arguments;
-	int status = 0, one;
-	unsigned i = 0;
-
-	do {
-		cli->operand = i < arguments->n_operands ? arguments->operands[i] : NULL;
-		one = cli->command->run(cli);
-		status = status ? status : one;
-	} while (cli->command->many && cli->daemon && ++i < arguments->n_operands);
-	return status;
-}
-
-int cli_run(struct cli *cli)
-{
-	return cli->arguments.watch ? watch_run(cli, run_all) : run_all(cli);
-}
-
 int cli_connect_event(struct cli *cli, struct ellu **ret_daemon)
 {
 	int r = open_daemon(cli, ELLU_EVENT, ret_daemon);
 
 	return r < 0 ? cli_fail(r, NULL) : 0;
+}
+
+int cli_open_output(const struct arguments *arguments, const char *path)
+{
+	int r = output_open(arguments, path);
+
+	if (r < 0)
+		cli_error("%s: %s", path, strerror(-r));
+	return r < 0 ? EXIT_USAGE : 0;
+}
+
+int cli_close_output(int status)
+{
+	const int r = output_close();
+	const int written = r < 0 ? ellu_error_exit_status(-EIO) : 0;
+
+	if (r == -EPIPE)
+		return status == written ? 0 : status;
+	if (r < 0)
+		cli_error("the output could not be written");
+	return status ? status : written;
 }
 
 int cli_put_json(const char *text)

@@ -135,8 +135,7 @@ const char *cli_address(const struct arguments *arguments);
  */
 int daemon_start(char ret_program[static PATH_MAX], struct complaint *complaint);
 
-/* Runs the command: where it takes many operands, for each, and with --watch again and again. */
-int cli_run(struct cli *cli);
+/* With --watch: runs it again and again. Returns the exit status. */
 int watch_run(struct cli *cli, int (*run)(struct cli *cli));
 
 /* Stops the unit of the service manager: true when it was active, and is no more. */
@@ -192,6 +191,12 @@ int cli_fail(int code, const struct ellu_error *error);
 
 /* Says why a file could not be had: as the complaint where that is what `r` means. The same. */
 int cli_fail_file(int r, const struct complaint *complaint);
+
+/* As output_open(), after saying what is wrong: 0, or the exit status. */
+int cli_open_output(const struct arguments *arguments, const char *path);
+/* As output_close(), at the end. Returns `status`, or, in the place of 0, that of what went wrong, which it says.
+ * A reader who has had enough is no error. */
+int cli_close_output(int status);
 
 /* Prints JSON on a line of its own, without anything that commands a terminal. As output_flush(). */
 int cli_put_json(const char *text);

@@ -50,7 +50,7 @@ static void offer_item(const char *current, json_object *item, bool is_task)
 /* Names, or, of tasks, ids. */
 static void offer_resources(struct cli *cli, const char *current, const char *resource_type)
 {
-	const struct method *list = call_list_of(resource_type);
+	const struct method *list = method_that_lists(resource_type);
 	const struct ellu_raw_reply *reply;
 	json_object *request = json_object_new_object(), *json, *items;
 
@@ -94,7 +94,7 @@ static const struct record_field *field_at(const struct record_type *type, const
 
 static void offer_values(struct cli *cli, const char *current, const struct option *option)
 {
-	const struct method *method = cli->command && cli->command->method ? call_method(cli->command->method)
+	const struct method *method = cli->command && cli->command->method ? method_named(cli->command->method)
 									    : NULL;
 	const struct record_field *field = method && option->field ? field_at(method->request, option->field)
 								   : NULL;
@@ -146,8 +146,8 @@ static void offer_commands(const char *current, const char *group)
 static void offer_operand(struct cli *cli, const char *current)
 {
 	const struct command *command = cli->command;
-	const struct method *method = command->method ? call_method(command->method) : NULL;
-	const struct record_field *field = method && !command->own_operands ? call_operand(method) : NULL;
+	const struct method *method = command->method ? method_named(command->method) : NULL;
+	const struct record_field *field = method && !command->own_operands ? method_operand(method) : NULL;
 
 	if (command->run == command_api && cli->arguments.n_operands == 0)
 		for (size_t i = 0; i < elluminate_interface.n_methods; i++)

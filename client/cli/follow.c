@@ -507,7 +507,7 @@ int submit_request(struct cli *cli, struct submission *submission, json_object *
 
 int command_submit(struct cli *cli)
 {
-	struct submission task = { .method = call_method(cli->command->method) };
+	struct submission task = { .method = method_named(cli->command->method) };
 
 	/* A task of the moment is always cancelled then. */
 	task.is_lost = !record_field_find(task.method->request, "cancel_on_disconnect");

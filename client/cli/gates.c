@@ -10,31 +10,7 @@
 #include "client/cli/report/pairs.h"
 #include "client/cli/view/show.h"
 
-#define CRITERION "criterion="
-#define EVALUATOR "evaluator="
 #define CHANCE_MAX 0.05 // a regression that chance alone brings more often is none
-
-int gate_parse(const char *text, struct gate *ret_gate)
-{
-	const char *colon = strrchr(text, ':');
-	json_object *value;
-	int r;
-
-	*ret_gate = (struct gate){ .of_evaluator = strncmp(text, EVALUATOR, strlen(EVALUATOR)) == 0 };
-	if (ret_gate->of_evaluator || strncmp(text, CRITERION, strlen(CRITERION)) == 0) {
-		if (!colon)
-			return -EINVAL;
-		ret_gate->criterion = strchr(text, '=') + 1;
-		ret_gate->length = (size_t) (colon - ret_gate->criterion);
-		text = colon + 1;
-	}
-	r = option_value(OPTION_SHARE, text, &value);
-	if (r < 0)
-		return r;
-	ret_gate->share = json_object_get_double(value);
-	json_object_put(value);
-	return 0;
-}
 
 bool gates_are_given(const struct arguments *arguments)
 {

@@ -3,9 +3,6 @@
 
 #include "client/cli/cli.h"
 
-/* Reads `80%`, `criterion=TEXT:80%` or `evaluator=NAME:0.8`. -EINVAL. */
-int gate_parse(const char *text, struct gate *ret_gate);
-
 /* Whether the arguments ask for anything. */
 bool gates_are_given(const struct arguments *arguments);
 

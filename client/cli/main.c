@@ -16,6 +16,21 @@ static void hold_closed(void)
 			(void) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+/* What went wrong first is the status of all; the others have their turn nevertheless. */
+static int run_all(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	int status = 0, one;
+	unsigned i = 0;
+
+	do {
+		cli->operand = i < arguments->n_operands ? arguments->operands[i] : NULL;
+		one = cli->command->run(cli);
+		status = status ? status : one;
+	} while (cli->command->many && cli->daemon && ++i < arguments->n_operands);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -33,8 +48,8 @@ int main(int argc, char **argv)
 		options_done(&cli.arguments);
 		return status;
 	}
-	status = output_open(&cli.arguments, command && command->own_output && !cli.arguments.help ?
-						     NULL : cli.arguments.output);
+	status = cli_open_output(&cli.arguments, command && command->own_output && !cli.arguments.help ?
+							 NULL : cli.arguments.output);
 	if (status == 0 && output.format >= FORMAT_HTML && command && !command->reports) {
 		cli_error("--format %s: `elluminate experiment report` writes it", cli.arguments.format);
 		status = EXIT_USAGE;
@@ -49,12 +64,12 @@ int main(int argc, char **argv)
 		status = command_version(&cli);
 	} else if (command) {
 		cli.command = command;
-		status = cli_run(&cli);
+		status = cli.arguments.watch ? watch_run(&cli, run_all) : run_all(&cli);
 	} else {
 		options_print_help(stderr, NULL, NULL);
 		status = EXIT_USAGE;
 	}
 	ellu_close(cli.daemon);
 	options_done(&cli.arguments);
-	return output_close(status);
+	return cli_close_output(status);
 }

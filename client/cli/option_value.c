@@ -5,7 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/cli/gates.h"
 #include "client/cli/options.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
@@ -50,6 +49,31 @@ static int share(const char *text, json_object **ret)
 	if (*end || !(value >= 0 && value <= 1))
 		return -EINVAL;
 	*ret = json_float(value);
+	return 0;
+}
+
+#define CRITERION "criterion="
+#define EVALUATOR "evaluator="
+
+int gate_parse(const char *text, struct gate *ret_gate)
+{
+	const char *colon = strrchr(text, ':');
+	json_object *value;
+	int r;
+
+	*ret_gate = (struct gate){ .of_evaluator = strncmp(text, EVALUATOR, strlen(EVALUATOR)) == 0 };
+	if (ret_gate->of_evaluator || strncmp(text, CRITERION, strlen(CRITERION)) == 0) {
+		if (!colon)
+			return -EINVAL;
+		ret_gate->criterion = strchr(text, '=') + 1;
+		ret_gate->length = (size_t) (colon - ret_gate->criterion);
+		text = colon + 1;
+	}
+	r = share(text, &value);
+	if (r < 0)
+		return r;
+	ret_gate->share = json_object_get_double(value);
+	json_object_put(value);
 	return 0;
 }
 

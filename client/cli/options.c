@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/gates.h"
 #include "client/cli/view/output.h"
 #include "proto/task_status.h"
 #include "proto/text/near_name.h"

@@ -121,5 +121,8 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 /* The value as JSON. -EINVAL: it is none of that kind; -ENOMEM. */
 int option_value(enum option_kind kind, const char *text, json_object **ret_value);
 
+/* Reads `80%`, `criterion=TEXT:80%` or `evaluator=NAME:0.8`. -EINVAL. */
+int gate_parse(const char *text, struct gate *ret_gate);
+
 /* What a value of that kind looks like, for people. */
 const char *option_expected(enum option_kind kind);

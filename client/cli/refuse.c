@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/call.h"
 #include "client/cli/files/experiment_file.h"
 #include "client/cli/files/json_file.h"
+#include "client/cli/methods.h"
+#include "client/cli/options.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/text/near_name.h"
@@ -16,8 +17,8 @@ static const char *operand_of(const struct cli *cli, const char *field)
 {
 	const struct command *command = cli->command;
 	const struct method *method = command && command->method && !command->own_operands ?
-					      call_method(command->method) : NULL;
-	const struct record_field *operand = method ? call_operand(method) : NULL;
+					      method_named(command->method) : NULL;
+	const struct record_field *operand = method ? method_operand(method) : NULL;
 	const size_t length = operand ? strlen(operand->name) : 0;
 
 	return operand && (!operand->type || operand->type == &ellu_ref_type) &&
@@ -65,7 +66,7 @@ int cli_refuse(const struct cli *cli, const char *field, const char *message, in
 /* A name that there is, for one that there is not. */
 static void suggest_name(const struct cli *cli, const struct ellu_error *error)
 {
-	const struct method *list = error->resource_type ? call_list_of(error->resource_type) : NULL;
+	const struct method *list = error->resource_type ? method_that_lists(error->resource_type) : NULL;
 	struct near_name near = NEAR_NAME(error->name);
 	const struct ellu_raw_reply *reply = NULL;
 	json_object *request, *json, *items = NULL;

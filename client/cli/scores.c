@@ -128,7 +128,7 @@ void column_scores(struct table *table, const void *item)
 
 int command_judge_batch(struct cli *cli)
 {
-	struct submission task = { .method = call_method(cli->command->method) };
+	struct submission task = { .method = method_named(cli->command->method) };
 	json_object *request = json_object_new_object();
 
 	if (!request)

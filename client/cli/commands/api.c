@@ -69,7 +69,7 @@ static bool is_object(const char *text)
 	json_object_put(json);
 	if (good)
 		return true;
-	json_text_position(text, offset, &line, &column);
+	text_position(text, offset, &line, &column);
 	cli_error("JSON:%d:%d: %s", line, column, reason);
 	return false;
 }

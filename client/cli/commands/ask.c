@@ -135,7 +135,7 @@ static int add_schema(const struct cli *cli, json_object *request)
 
 int command_ask(struct cli *cli)
 {
-	struct submission call = { .method = call_method(cli->command->method), .is_lost = true };
+	struct submission call = { .method = method_named(cli->command->method), .is_lost = true };
 	json_object *json = json_object_new_object();
 	int status = make_messages(cli, json);
 

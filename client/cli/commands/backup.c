@@ -46,7 +46,7 @@ static int move(const char *path, const char *to_path, bool force)
 
 int command_backup(struct cli *cli)
 {
-	const struct method *method = call_method("Backup");
+	const struct method *method = method_named("Backup");
 	const struct ellu_backup_request request = ELLU_RECORD(struct ellu_backup_request);
 	const char *to = cli->operand;
 	const void *answer;
@@ -90,7 +90,7 @@ static int run_daemon(const char *const *words)
 
 static int check_database(struct cli *cli)
 {
-	const struct method *method = call_method("CheckStorage");
+	const struct method *method = method_named("CheckStorage");
 	const struct ellu_check_storage_request request = ELLU_RECORD(struct ellu_check_storage_request);
 	const struct ellu_check_storage_reply *reply;
 	const void *answer;

@@ -124,7 +124,7 @@ static int converse(struct chat *chat)
 int command_chat(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;
-	struct chat chat = { .cli = cli, .method = call_method(cli->command->method),
+	struct chat chat = { .cli = cli, .method = method_named(cli->command->method),
 			     .messages = json_object_new_array(), .is_terminal = isatty(STDIN_FILENO) };
 	int status = cli_connect(cli);
 

@@ -355,7 +355,7 @@ int command_collection_export(struct cli *cli)
 
 int command_collection_remove_rows(struct cli *cli)
 {
-	const struct method *method = call_method(cli->command->method);
+	const struct method *method = method_named(cli->command->method);
 	json_object *json = json_object_new_object(), *ids;
 	const struct ellu_delete_template_variables_reply *reply;
 	struct arena arena;

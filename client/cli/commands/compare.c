@@ -346,12 +346,12 @@ static int print_changed(struct cli *cli)
 	cli->command = command;
 	if (status == 0 && n_printed == 0)
 		puts("\nNo case changed.");
-	return status == 0 && n_printed == limit ? print_others(cli, call_method(cases.method)) : status;
+	return status == 0 && n_printed == limit ? print_others(cli, method_named(cases.method)) : status;
 }
 
 int command_compare(struct cli *cli)
 {
-	int status = call_json_and_print(cli, call_method("CompareExperiments"), refs_of(cli));
+	int status = call_json_and_print(cli, method_named("CompareExperiments"), refs_of(cli));
 
 	if (status != 0 || output.format != FORMAT_TABLE || cli->arguments.quiet)
 		return status;

@@ -38,8 +38,8 @@ static json_object *criteria_of(const struct arguments *arguments)
 /* A method that makes a set has its record; one that changes it a Ref. */
 int command_criteria(struct cli *cli)
 {
-	const struct method *method = call_method(cli->command->method);
-	const struct record_field *content = call_content(method);
+	const struct method *method = method_named(cli->command->method);
+	const struct record_field *content = method_content(method);
 	const char *set = cli->arguments.operands[0];
 	json_object *request, *criteria, *record;
 
@@ -70,7 +70,7 @@ int command_criteria_link(struct cli *cli)
 		return cli_fail(-ENOMEM, NULL);
 	json_object_object_add(request, "criterion_set", cli_ref(cli->arguments.operands[0]));
 	json_object_object_add(request, "prompt_template", cli_ref(cli->arguments.operands[1]));
-	return call_json_and_print(cli, call_method(cli->command->method), request);
+	return call_json_and_print(cli, method_named(cli->command->method), request);
 }
 
 void column_criteria(struct table *table, const void *set)

@@ -30,7 +30,7 @@ static int read_lines(const struct cli *cli, json_object *texts)
 int command_embed(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;
-	struct submission embedding = { .method = call_method(cli->command->method), .is_lost = true };
+	struct submission embedding = { .method = method_named(cli->command->method), .is_lost = true };
 	json_object *json = json_object_new_object(), *texts = json_object_new_array();
 	int status = 0;
 

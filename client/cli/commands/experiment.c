@@ -162,7 +162,7 @@ int command_add_responses(struct cli *cli)
 	} else {
 		request = json_object_new_object();
 		json_object_object_add(request, "experiment", json_object_get(answers.experiment));
-		status = call_json_and_print(cli, call_method(cli->command->method), request);
+		status = call_json_and_print(cli, method_named(cli->command->method), request);
 	}
 	answers_done(&answers);
 	json_object_put(answers.experiment);
@@ -204,6 +204,6 @@ int command_rate(struct cli *cli)
 		request = json_object_new_object();
 		json_object_object_add(request, "evaluators", evaluators);
 	}
-	rating.method = call_method(rating.verdicts ? "RateResponses" : "RateExperiment");
+	rating.method = method_named(rating.verdicts ? "RateResponses" : "RateExperiment");
 	return submit_request(cli, &rating, request);
 }

@@ -31,7 +31,7 @@ struct export {
 static json_object *get(struct export *export, const char *name, json_object *request, const char *member,
 			int *ret_status)
 {
-	const struct method *method = call_method(name);
+	const struct method *method = method_named(name);
 	const struct ellu_error *error = NULL;
 	json_object *reply = NULL, *found = NULL;
 	struct arena arena;

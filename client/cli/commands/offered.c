@@ -127,7 +127,7 @@ static size_t add_options(const struct command *command, const struct option **o
 /* Its own, then those of its method. */
 static void complete_options(struct command *command)
 {
-	const struct method *method = command->method ? call_method(command->method) : NULL;
+	const struct method *method = command->method ? method_named(command->method) : NULL;
 	const struct option **options = arena_array(&texts, OPTIONS_MAX + 1,
 						       sizeof(*options));
 	const struct record_field *content = NULL;
@@ -142,11 +142,11 @@ static void complete_options(struct command *command)
 	if (is_watched(command))
 		options[n++] = &watch;
 	if (command->run == command_write || command->run == command_template)
-		content = call_content(method);
+		content = method_content(method);
 	if (content)
 		n = add_options(command, options, n, content->type, content->name, NULL, NULL);
 	n = add_options(command, options, n, method->request, NULL, content,
-			command->operands_max > 0 && !command->own_operands ? call_operand(method) : NULL);
+			command->operands_max > 0 && !command->own_operands ? method_operand(method) : NULL);
 	command->options = options;
 }
 
@@ -206,7 +206,7 @@ static const char *flow(const char *text)
 
 static const char *make_operands(const struct method *method, const struct verb *verb)
 {
-	const struct record_field *operand = call_operand(method);
+	const struct record_field *operand = method_operand(method);
 	const char *which = !operand ? "" : operand->kind == FIELD_INT ? "ID" : "ID|NAME";
 
 	if (operand && operand->kind == FIELD_STRING)
@@ -239,7 +239,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 	char method_name[128], *name;
 
 	snprintf(method_name, sizeof(method_name), "%s%s%s", verb->before, resource->name, verb->behind);
-	method = call_method(method_name);
+	method = method_named(method_name);
 	name = arena_printf(&texts, "%s %s", resource->group, verb->word);
 	if (!method || !name || is_fixed(name))
 		return;

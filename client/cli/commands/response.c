@@ -270,7 +270,7 @@ int command_get_response(struct cli *cli)
 	json_object *json = json_object_new_object();
 	int status = take_id(cli, "response", json, "response_id");
 
-	return status != 0 ? status : call_json_and_print(cli, call_method("GetResponse"), json);
+	return status != 0 ? status : call_json_and_print(cli, method_named("GetResponse"), json);
 }
 
 int command_annotate(struct cli *cli)
@@ -283,7 +283,7 @@ int command_annotate(struct cli *cli)
 		return status;
 	if (arguments->n_operands > 1)
 		json_object_object_add(json, "annotation", json_object_new_string(arguments->operands[1]));
-	return call_json_and_print(cli, call_method("AnnotateResponse"), json);
+	return call_json_and_print(cli, method_named("AnnotateResponse"), json);
 }
 
 int command_edit_rating(struct cli *cli)
@@ -296,7 +296,7 @@ int command_edit_rating(struct cli *cli)
 		return status;
 	if (arguments->n_operands > 1)
 		json_object_object_add(json, "rating", json_object_new_string(arguments->operands[1]));
-	return call_json_and_print(cli, call_method("EditRating"), json);
+	return call_json_and_print(cli, method_named("EditRating"), json);
 }
 
 void print_edited(const struct cli *cli, const void *reply)

@@ -49,7 +49,7 @@ static int run(struct cli *cli, struct experiment_file *file, const struct ellu_
 {
 	const struct ellu_run_experiment_request *request = NULL;
 	const struct ellu_collection *same;
-	struct submission submission = { .method = call_method("RunExperiment"),
+	struct submission submission = { .method = method_named("RunExperiment"),
 					 .again = cli_command_line(cli, "--new") };
 	int64_t version;
 	int status = cli_connect(cli);
@@ -80,7 +80,7 @@ static int run(struct cli *cli, struct experiment_file *file, const struct ellu_
 static int make(struct cli *cli, struct experiment_file *file, const struct ellu_collection *collection,
 		struct arena *arena)
 {
-	const struct method *method = call_method(cli->command->method);
+	const struct method *method = method_named(cli->command->method);
 	const struct ellu_run_experiment_request *request;
 	size_t *making = arena_alloc(arena, method->request->size);
 	int64_t version;
@@ -215,7 +215,7 @@ static int add_pair(struct matrix *matrix, struct experiment_file *file, int tem
 	status = decode(&pair->cli, &matrix->arena, &request, &collection);
 	if (status != 0)
 		return status;
-	pair->submission = (struct submission){ .method = call_method("RunExperiment"), .request = request };
+	pair->submission = (struct submission){ .method = method_named("RunExperiment"), .request = request };
 	matrix->follows[matrix->n] = (struct follow){ .cli = &pair->cli, .submission = &pair->submission,
 						      .started = true };
 	matrix->labels[matrix->n++] = request->name ? request->name : file->json.path;

@@ -23,7 +23,7 @@ void column_status(struct table *table, const void *item)
 /* All replies of the methods that change a task are alike. */
 void print_task_state(const struct cli *cli, const void *reply)
 {
-	const struct ellu_task *task = record_member(call_method(cli->command->method)->reply, reply, "task");
+	const struct ellu_task *task = record_member(method_named(cli->command->method)->reply, reply, "task");
 
 	printf("Task %lld is %s%s%s.\n", (long long) task->id, task->status,
 	       task->hold ? ", on hold: " : "", task->hold ? task->hold : "");
@@ -67,7 +67,7 @@ int command_task_answer(struct cli *cli)
 	json_object_object_add(json, "task_id", json_object_new_int64(id));
 	json_object_object_add(json, "tool_call_id", json_object_new_string(arguments->operands[1]));
 	json_object_object_add(json, "content", json_object_new_string(arguments->operands[2]));
-	return call_json_and_print(cli, call_method(cli->command->method), json);
+	return call_json_and_print(cli, method_named(cli->command->method), json);
 }
 
 void print_log_line(const struct cli *cli, const void *item)
@@ -144,7 +144,7 @@ int command_task_logs(struct cli *cli)
 
 static int watch_one(struct cli *cli)
 {
-	struct submission task = { .method = call_method(cli->command->method) };
+	struct submission task = { .method = method_named(cli->command->method) };
 	struct follow watch = { .cli = cli, .submission = &task };
 	struct arena arena;
 	void *request;

@@ -73,8 +73,8 @@ static int add_messages(const struct cli *cli, json_object *content)
 
 int command_template(struct cli *cli)
 {
-	const struct method *method = call_method(cli->command->method);
-	const struct record_field *field = call_content(method);
+	const struct method *method = method_named(cli->command->method);
+	const struct record_field *field = method_content(method);
 	json_object *request = json_object_new_object(), *content = NULL;
 	struct json_file file = { 0 };
 	int status = 0;
@@ -99,7 +99,7 @@ int command_template(struct cli *cli)
 /* Its fields, and below them the messages as they read. */
 void print_template(const struct cli *cli, const void *reply)
 {
-	const struct method *method = call_method(cli->command->method);
+	const struct method *method = method_named(cli->command->method);
 	const struct ellu_prompt_template *template =
 		record_member(method->reply, reply, "prompt_template");
 	struct ellu_prompt_template head = *template;

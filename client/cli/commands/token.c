@@ -11,7 +11,7 @@ int command_token_create(struct cli *cli)
 	json_object *json = json_object_new_object();
 
 	json_object_object_add(json, "name", json_object_new_string(cli->arguments.operands[0]));
-	return call_json_and_print(cli, call_method("CreateToken"), json);
+	return call_json_and_print(cli, method_named("CreateToken"), json);
 }
 
 void print_created_token(const struct cli *cli, const void *reply)

@@ -156,7 +156,7 @@ static int open_archive(struct archive *archive, struct complaint *complaint)
 static int ask(struct archive *archive, const char *name, json_object *request, const void **ret_reply,
 	       int expected, const struct ellu_error **ret_error)
 {
-	const struct method *method = call_method(name);
+	const struct method *method = method_named(name);
 	const struct ellu_error *error = NULL;
 	struct arena arena;
 	void *decoded;

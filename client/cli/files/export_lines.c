@@ -132,7 +132,7 @@ static int put_below(const struct listing *above, json_object *item)
 
 		if (strcmp(type_of(above->method), below[i].type) != 0)
 			continue;
-		listing.method = call_method(below[i].method);
+		listing.method = method_named(below[i].method);
 		request = listing.method->project ? of_project(&listing) : json_object_new_object();
 		which = json_object_new_int64(id);
 		if (strcmp(below[i].member, "id") != 0) {
@@ -213,7 +213,7 @@ int export_everything(struct cli *cli)
 			status = each(cli, listing.method, json_object_new_object(), put_item, &listing);
 	}
 	if (status == 0)
-		status = each(cli, call_method("ListProjects"), json_object_new_object(), put_project, cli);
+		status = each(cli, method_named("ListProjects"), json_object_new_object(), put_project, cli);
 	return status;
 }
 
@@ -353,7 +353,7 @@ static int put_final_report(json_object *experiment)
 
 int export_evals(struct cli *cli)
 {
-	const struct method *get = call_method("GetExperiment"), *list = call_method("ListResponses");
+	const struct method *get = method_named("GetExperiment"), *list = method_named("ListResponses");
 	json_object *request = json_object_new_object(), *reply = NULL, *experiment, *ref;
 	struct evals evals = { .cli = cli };
 	int status = cli_connect(cli);

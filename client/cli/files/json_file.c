@@ -159,22 +159,6 @@ bool json_text_locate(const char *text, size_t size, const char *path, size_t *r
 	return found;
 }
 
-void json_text_position(const char *text, size_t offset, int *ret_line, int *ret_column)
-{
-	int line = 1, column = 1;
-
-	for (size_t i = 0; i < offset; i++) {
-		if (text[i] == '\n') {
-			line++;
-			column = 1;
-		} else if ((text[i] & 0xc0) != 0x80) {
-			column++;
-		}
-	}
-	*ret_line = line;
-	*ret_column = column;
-}
-
 /* ---- Files ---- */
 
 #define FIRST_BYTES 65536
@@ -229,7 +213,7 @@ static const char *place(const struct json_file *file, size_t offset, char *buff
 {
 	int line, column;
 
-	json_text_position(file->text, offset, &line, &column);
+	text_position(file->text, offset, &line, &column);
 	snprintf(buffer, size, "%s:%d:%d", file->path, line, column);
 	return buffer;
 }

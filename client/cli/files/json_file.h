@@ -46,6 +46,3 @@ int json_text_parse(const char *text, size_t size, json_object **ret_value, size
 /* The offset of the field at `path` (`a.b[2].c`), or of its innermost parent that is there.
  * False when not even the first part is. The text must have parsed and end with a NUL. */
 bool json_text_locate(const char *text, size_t size, const char *path, size_t *ret_offset);
-
-/* Line and column (in characters) of an offset, both from 1. */
-void json_text_position(const char *text, size_t offset, int *ret_line, int *ret_column);

@@ -57,7 +57,7 @@ static int next_event(struct reader *reader)
 		return -ENOMEM;
 	reader->place = place_of(&reader->parser.problem_mark);
 	if (reader->parser.error == YAML_READER_ERROR)
-		json_text_position(reader->text, reader->parser.problem_offset, &reader->place.line,
+		text_position(reader->text, reader->parser.problem_offset, &reader->place.line,
 				   &reader->place.column);
 	return complain(reader->complaint, "%s%s%s", reader->parser.context ? reader->parser.context : "",
 			reader->parser.context ? ": " : "",

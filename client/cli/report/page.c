@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "client/cli/report/report.h"
+#include "client/cli/report/parts.h"
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"

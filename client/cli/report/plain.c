@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/report/report.h"
+#include "client/cli/report/parts.h"
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
@@ -426,7 +426,7 @@ static void json_experiment(FILE *out, const struct reported *reported)
 	fprintf(out, "{\"experiment\":%s,", text ? text : "null");
 	free(text);
 	text = NULL;
-	if (reported->trust && record_to_text(call_method("GetJudgeAgreement")->reply, reported->trust, TO_CLIENT, &text,
+	if (reported->trust && record_to_text(method_named("GetJudgeAgreement")->reply, reported->trust, TO_CLIENT, &text,
 					      NULL) >= 0)
 		fprintf(out, "\"agreement\":%s,", text);
 	fputs("\"cases\":[", out);

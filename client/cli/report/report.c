@@ -1,130 +1,11 @@
 #include "client/cli/report/report.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/call.h"
 #include "client/cli/view/output.h"
-#include "client/cli/view/text.h"
-
-const char *const outcome_names[_OUTCOME_MAX] = {
-	[OUTCOME_NO_ANSWER] = "no answer",
-	[OUTCOME_NOT_MET] = "not met",
-	[OUTCOME_UNDECIDED] = "undecided",
-	[OUTCOME_MET] = "met",
-};
-
-/* ---- What writers share ---- */
-
-const struct report_writer *report_writer_find(const char *name)
-{
-	static const struct report_writer *const writers[] = {
-		&report_page, &report_markdown, &report_junit, &report_csv, &report_json,
-	};
-
-	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++)
-		if (strcmp(writers[i]->name, name) == 0)
-			return writers[i];
-	return NULL;
-}
-
-void report_copy(FILE *file, FILE *out)
-{
-	char buffer[16384];
-	size_t n;
-
-	rewind(file);
-	while ((n = fread(buffer, 1, sizeof(buffer), file)) > 0)
-		fwrite(buffer, 1, n, out);
-}
-
-static const char *markup(char c)
-{
-	switch (c) {
-	case '&':
-		return "&amp;";
-	case '<':
-		return "&lt;";
-	case '>':
-		return "&gt;";
-	case '"':
-		return "&quot;";
-	case '\'':
-		return "&#39;";
-	default:
-		return NULL;
-	}
-}
-
-void report_escape(FILE *out, const char *text)
-{
-	text_escape(out, text ? text : "", markup, /* guarded= */ true);
-}
-
-const char *share_text(char buffer[static 32], double share)
-{
-	if (isnan(share))
-		return "-";
-	snprintf(buffer, 32, "%.1f %%", share * 100);
-	return buffer;
-}
-
-struct estimate estimate_of(const struct ellu_proportion *proportion)
-{
-	return (struct estimate){
-		.value = proportion->value ? *proportion->value : NAN,
-		.error = NAN,
-		.low = proportion->low ? *proportion->low : NAN,
-		.high = proportion->high ? *proportion->high : NAN,
-	};
-}
-
-const char *interval_text(char buffer[static 64], const struct estimate *estimate)
-{
-	if (isnan(estimate->low))
-		return "-";
-	snprintf(buffer, 64, "%.1f to %.1f %%", estimate->low * 100, estimate->high * 100);
-	return buffer;
-}
-
-char *report_sources(const struct ellu_experiment_results *results)
-{
-	char *text = NULL, share[32];
-	size_t size;
-	FILE *out;
-
-	if (results->n_answered_by == 0 && !results->cached_responses)
-		return NULL;
-	out = open_memstream(&text, &size);
-	if (!out)
-		return NULL;
-	for (size_t i = 0; i < results->n_answered_by; i++) {
-		const struct ellu_answered_by *by = results->answered_by[i];
-		const struct estimate success = estimate_of(by->success_rate);
-
-		fprintf(out, "%s%s %" PRId64 " (%s)", i > 0 ? ", " : "", by->llm_config, by->responses,
-			share_text(share, success.value));
-	}
-	if (results->cached_responses)
-		fprintf(out, "%s%" PRId64 " from the cache", results->n_answered_by > 0 ? ", " : "",
-			*results->cached_responses);
-	fclose(out);
-	return text;
-}
-
-const char *coefficient_text(char buffer[static 64], const double *value, const double *low, const double *high)
-{
-	if (!value)
-		return "-";
-	if (low && high)
-		snprintf(buffer, 64, "%.2f (%.2f to %.2f)", *value, *low, *high);
-	else
-		snprintf(buffer, 64, "%.2f", *value);
-	return buffer;
-}
 
 /* ---- Reading ---- */
 
@@ -355,6 +236,18 @@ static void done(struct report *report)
 	free(report);
 }
 
+static const struct report_writer *find_writer(const char *name)
+{
+	static const struct report_writer *const writers[] = {
+		&report_page, &report_markdown, &report_junit, &report_csv, &report_json,
+	};
+
+	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++)
+		if (strcmp(writers[i]->name, name) == 0)
+			return writers[i];
+	return NULL;
+}
+
 /* As --format says, or what the file's name ends in. */
 static const struct report_writer *choose_writer(const struct arguments *arguments)
 {
@@ -365,7 +258,7 @@ static const struct report_writer *choose_writer(const struct arguments *argumen
 			   strcmp(dot, ".htm") == 0 ? "html" :
 			   strcmp(dot, ".xml") == 0 ? "junit" :
 						      dot + 1;
-	const struct report_writer *writer = report_writer_find(name);
+	const struct report_writer *writer = find_writer(name);
 
 	if (!writer)
 		cli_error("%s %s: expected one of html md junit json csv%s", arguments->format ? "--format" : "-o",
@@ -392,7 +285,7 @@ int command_report(struct cli *cli)
 	if (status == 0)
 		status = compare_all(report);
 	if (status == 0)
-		status = output_open(arguments, arguments->output);
+		status = cli_open_output(arguments, arguments->output);
 	if (status == 0) {
 		report->writer->write(report);
 		status = output_flush();

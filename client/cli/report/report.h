@@ -25,7 +25,6 @@ enum outcome {
 	OUTCOME_MET,
 	_OUTCOME_MAX,
 };
-extern const char *const outcome_names[_OUTCOME_MAX]; // in words
 
 /* One experiment of a report. */
 struct reported {
@@ -62,27 +61,4 @@ struct report {
 	int64_t limit;
 };
 
-/* The writer of that format, or NULL. */
-const struct report_writer *report_writer_find(const char *name);
-
-/* Copies what was written to a file so far. */
-void report_copy(FILE *file, FILE *out);
-
-/* Writes the text so that it is text in HTML and XML. */
-void report_escape(FILE *out, const char *text);
-
-/* "one 40 (83.3 %), two 3 (-), 5 from the cache": where the answers came from, and how good those of each
- * config are. NULL: from the one model. */
-char *report_sources(const struct ellu_experiment_results *results);
-
-/* "0.81 (0.70 to 0.92)", or what stands for nothing. */
-const char *coefficient_text(char buffer[static 64], const double *value, const double *low, const double *high);
-
 extern const struct report_writer report_page, report_markdown, report_junit, report_csv, report_json;
-
-/* Of a share in results; NAN is what is not known of it. */
-struct estimate estimate_of(const struct ellu_proportion *proportion);
-/* "83.3 %", or what stands for nothing. */
-const char *share_text(char buffer[static 32], double share);
-/* "70.1 to 91.2 %" */
-const char *interval_text(char buffer[static 64], const struct estimate *estimate);

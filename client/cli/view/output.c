@@ -92,16 +92,15 @@ static int open_file(const char *path)
 
 	if (fd >= 0)
 		close(fd);
-	if (r == 0)
-		return 0;
-	cli_error("%s: %s", path, strerror(-r));
-	return EXIT_USAGE;
+	return r;
 }
 
 int output_open(const struct arguments *arguments, const char *path)
 {
-	int status = path && strcmp(path, "-") != 0 ? open_file(path) : 0;
+	int r = path && strcmp(path, "-") != 0 ? open_file(path) : 0;
 
+	if (r < 0)
+		return r;
 	output = (struct output){
 		.format = format_of(arguments),
 		.header = !arguments->no_header,
@@ -113,7 +112,7 @@ int output_open(const struct arguments *arguments, const char *path)
 				    .color = has_color(arguments, STDERR_FILENO) };
 	pager_line = getenv("PAGER") ? getenv("PAGER") : arguments->pager;
 	may_page = output.terminal && !arguments->no_pager && !output_is_json();
-	return status;
+	return 0;
 }
 
 bool output_is_json(void)
@@ -182,18 +181,13 @@ int output_flush(void)
 	return failure == 0 ? 0 : ellu_error_exit_status(-EIO);
 }
 
-int output_close(int status)
+int output_close(void)
 {
-	int written = output_flush();
-
+	(void) output_flush();
 	if (pager > 0) {
 		close(STDOUT_FILENO);
 		while (waitpid(pager, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	if (failure == -EPIPE)
-		return status == written ? 0 : status;
-	if (failure < 0)
-		cli_error("the output could not be written");
-	return status ? status : written;
+	return failure;
 }

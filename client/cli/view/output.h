@@ -41,18 +41,17 @@ struct output {
 extern struct output output; // standard output
 extern struct output error_output; // standard error; never more than lines
 
-/* Into the file at `path` where that is one. 0, or the exit status after saying what is wrong. */
+/* Into the file at `path` where that is one. 0, or negative where it cannot be opened. */
 int output_open(const struct arguments *arguments, const char *path);
 
 /* What follows is read through the pager, where there is a terminal. */
 void output_page(void);
 
-/* Hands over what was printed. 0, or the exit status; output_close() says that it could not be written. */
+/* Hands over what was printed. 0, or the exit status; that it could not be written is said in the end. */
 int output_flush(void);
 
-/* The same at the end, and waits for the pager. Returns `status`, or, in the place of 0, what went wrong. A
- * reader who has had enough is no error. */
-int output_close(int status);
+/* The same at the end, and waits for the pager. 0, or negative: what was printed did not all get out. */
+int output_close(void);
 
 /* A document, or a document a line. */
 bool output_is_json(void);

@@ -175,3 +175,19 @@ const char *time_local_text(char *buffer, int64_t usec)
 		*buffer = '\0';
 	return buffer;
 }
+
+void text_position(const char *text, size_t offset, int *ret_line, int *ret_column)
+{
+	int line = 1, column = 1;
+
+	for (size_t i = 0; i < offset; i++) {
+		if (text[i] == '\n') {
+			line++;
+			column = 1;
+		} else if ((text[i] & 0xc0) != 0x80) {
+			column++;
+		}
+	}
+	*ret_line = line;
+	*ret_column = column;
+}

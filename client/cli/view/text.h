@@ -55,3 +55,6 @@ const char *time_local_text(char *buffer, int64_t usec);
 
 /* "0.5 s", "2:05", "1:02:05" in a buffer of at least 32 bytes, which is returned. */
 const char *duration_text(char *buffer, double seconds);
+
+/* Line and column (in characters) of an offset, both from 1. */
+void text_position(const char *text, size_t offset, int *ret_line, int *ret_column);

@@ -57,7 +57,7 @@ START_TEST(fields_are_found_again)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		ck_assert(json_text_locate(text, strlen(text), cases[i].path, &offset));
-		json_text_position(text, offset, &line, &column);
+		text_position(text, offset, &line, &column);
 		ck_assert_msg(line == cases[i].line && column == cases[i].column, "%s: %d:%d",
 			      cases[i].path, line, column);
 	}

@@ -358,7 +358,7 @@ static const char *good_value(const struct option *option, const struct record_f
 /* Whatever --help promises of a request is a field of it, which takes such a value. */
 static void check_option(const struct command *command, const struct option *option)
 {
-	const struct method *method = call_method(command->method);
+	const struct method *method = method_named(command->method);
 	const struct record_field *field = field_at(method->request, option->field);
 	struct given given = { .option = option };
 	struct arguments arguments = { .n_given = 1 };

@@ -14,7 +14,7 @@ int command_skill_validate(struct cli *cli)
 {
 	const struct arguments *arguments = &cli->arguments;
 	const char *said = arguments->n_operands > 1 ? arguments->operands[1] : NULL;
-	struct submission submission = { .method = call_method(cli->command->method), .is_lost = true };
+	struct submission submission = { .method = method_named(cli->command->method), .is_lost = true };
 	struct complaint complaint;
 	json_object *json;
 	char *text;

@@ -12,7 +12,7 @@
 
 int command_prefer(struct cli *cli)
 {
-	struct submission task = { .method = call_method(cli->command->method) };
+	struct submission task = { .method = method_named(cli->command->method) };
 	json_object *request = json_object_new_object(), *experiments = json_object_new_array();
 
 	if (!request || !experiments || json_object_object_add(request, "experiments", experiments) < 0) {
