@@ -30,6 +30,7 @@ enum exit_status {
 
 struct option;
 struct command;
+struct commands;
 
 /* What an option of the command's own was given, time and again. */
 #define TEXTS_MAX 20
@@ -115,6 +116,7 @@ struct arguments {
 
 struct cli {
 	struct arguments arguments;
+	const struct commands *commands; // that there are
 	const struct command *command;
 	const char *operand; // the one at hand; NULL: none was said
 	struct ellu *daemon; // after cli_connect()
@@ -158,7 +160,7 @@ bool cli_may_start(const struct arguments *arguments);
 bool cli_is_there(struct cli *cli);
 
 /* Prints what the last of the words may become, a line each; argv[0] is the program. */
-int complete(int argc, char **argv);
+int complete(const struct commands *commands, int argc, char **argv);
 
 /* What is said neither on the command line nor in the environment, from ~/.config/elluminate/command.conf.
  * 0, or the exit status after saying what is wrong. */
@@ -218,6 +220,7 @@ int cli_task_exit_status(const char *status);
 int command_run(struct cli *cli);
 int command_make(struct cli *cli);
 int command_rate(struct cli *cli);
+int command_prefer(struct cli *cli);
 int command_report(struct cli *cli);
 int command_ask(struct cli *cli);
 int command_chat(struct cli *cli);

@@ -122,15 +122,13 @@ static void offer_options(const char *current, const struct command *command)
 }
 
 /* The first words of all commands, or the second ones of a group. */
-static void offer_commands(const char *current, const char *group)
+static void offer_commands(const struct commands *commands, const char *current, const char *group)
 {
 	const size_t length = group ? strlen(group) : 0;
 	char word[64], last[64] = "";
-	size_t n;
-	const struct command *commands = commands_all(&n);
 
-	for (size_t i = 0; i < n; i++) {
-		const char *name = commands[i].name;
+	for (size_t i = 0; i < commands->n; i++) {
+		const char *name = commands->items[i].name;
 		const bool is_alone = !strchr(name, ' ');
 
 		if (group && (strncmp(name, group, length) != 0 || name[length] != ' '))
@@ -138,7 +136,7 @@ static void offer_commands(const char *current, const char *group)
 		snprintf(word, sizeof(word), "%.*s", (int) strcspn(name + (group ? length + 1 : 0), " "),
 			 name + (group ? length + 1 : 0));
 		if (strcmp(word, last) != 0)
-			offer(current, word, group || is_alone ? commands[i].summary : NULL);
+			offer(current, word, group || is_alone ? commands->items[i].summary : NULL);
 		snprintf(last, sizeof(last), "%s", word);
 	}
 }
@@ -153,7 +151,7 @@ static void offer_operand(struct cli *cli, const char *current)
 		for (size_t i = 0; i < elluminate_interface.n_methods; i++)
 			offer(current, elluminate_interface.methods[i].name, NULL);
 	else if (command->run == command_help && cli->arguments.n_operands < 2)
-		offer_commands(current, cli->arguments.n_operands > 0 ? cli->arguments.operands[0] : NULL);
+		offer_commands(cli->commands, current, cli->arguments.n_operands > 0 ? cli->arguments.operands[0] : NULL);
 	else if (strchr(command->operands, '|') && islower((unsigned char) command->operands[0]) &&
 		 cli->arguments.n_operands == 0)
 		offer_words(current, command->operands);
@@ -161,10 +159,10 @@ static void offer_operand(struct cli *cli, const char *current)
 		offer_referred(cli, current, field->name);
 }
 
-int complete(int argc, char **argv)
+int complete(const struct commands *commands, int argc, char **argv)
 {
 	const struct option *pending;
-	struct cli cli = { .argv = argv };
+	struct cli cli = { .commands = commands, .argv = argv };
 	const char *current = argv[argc - 1];
 
 	if (!freopen("/dev/null", "w", stderr))
@@ -174,7 +172,7 @@ int complete(int argc, char **argv)
 		current = "";
 	else if (argc > 3 && strcmp(argv[argc - 2], "=") == 0)
 		argc--;
-	options_scan(argc - 1, argv, &cli.arguments, &cli.command, &pending);
+	options_scan(commands, argc - 1, argv, &cli.arguments, &cli.command, &pending);
 	(void) conf_apply(&cli.arguments);
 	if (pending)
 		offer_values(&cli, current, pending);
@@ -183,7 +181,7 @@ int complete(int argc, char **argv)
 	else if (cli.command)
 		offer_operand(&cli, current);
 	else
-		offer_commands(current, cli.arguments.group);
+		offer_commands(commands, current, cli.arguments.group);
 	ellu_close(cli.daemon);
 	options_done(&cli.arguments);
 	return 0;

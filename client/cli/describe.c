@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/options.h"
+#include "client/cli/commands/offered.h"
 #include "proto/task_status.h"
 
 static const struct command *commands;
@@ -174,7 +174,10 @@ static void print_man(void)
 
 int main(void)
 {
-	commands = commands_all(&n_commands);
+	const struct commands *all = commands_all();
+
+	commands = all->items;
+	n_commands = all->n;
 	print_man();
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

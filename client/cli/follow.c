@@ -8,17 +8,16 @@
 
 #include "client/cli/call.h"
 #include "client/cli/interrupt.h"
-#include "client/cli/outcome.h"
 #include "client/cli/view/progress_bar.h"
 #include "proto/generated/interface.h"
 #include "proto/task_status.h"
 
 /* ---- Refusals ---- */
 
-/* As cli_fail_request() where a task is refused. */
-static int submit_fail(const struct cli *cli, bool may_be_outrun, int code, const struct ellu_error *error)
+int follow_refused(const struct cli *cli, const struct submission *submission, int code,
+		   const struct ellu_error *error)
 {
-	if (!may_be_outrun || code != ELLU_E_CONFLICT || !error || !error->resource_type ||
+	if (!submission->may_be_outrun || code != ELLU_E_CONFLICT || !error || !error->resource_type ||
 	    strcmp(error->resource_type, "collection") != 0)
 		return cli_fail_request(cli, code, error);
 	ellu_free(error);
@@ -250,7 +249,7 @@ static void on_pending(struct follow *follow)
 
 static int lost(const struct follow *follow, int r, const struct ellu_error *error)
 {
-	int status = submit_fail(follow->cli, follow->submission->may_be_outrun, r, error);
+	int status = follow_refused(follow->cli, follow->submission, r, error);
 
 	if (follow->task_id > 0 && !follow->submission->is_lost && (r == -ECONNRESET || r == -EPROTO))
 		cli_note(follow->cli,
@@ -395,56 +394,7 @@ int follow(struct follow *follow)
 	return follow->outcome;
 }
 
-void follow_done(struct follow *follow)
-{
-	ellu_stream_close(follow->stream);
-	ellu_free(follow->kept_progress);
-	ellu_free(follow->kept_result);
-	ellu_free(follow->kept_present);
-	free(follow->error);
-}
-
-/* ---- With --detach ---- */
-
-static int print_detached(struct cli *cli, const struct method *method, const void *reply)
-{
-	const struct ellu_task *task = record_member(method->reply, reply, "task");
-	int status = 0;
-
-	if (!task)
-		return outcome_print_present(method->reply, reply);
-	if (output_is_json()) {
-		status = cli_print_json(method->reply, reply);
-	} else if (cli->arguments.quiet) {
-		printf("%lld\n", (long long) task->id);
-	} else {
-		printf("Task %lld, %s\n", (long long) task->id, task->status);
-		if (!task->finished_at)
-			cli_note(cli, "Follow it: elluminate task watch %lld%s", (long long) task->id,
-				 cli_same_daemon(&cli->arguments));
-	}
-	if (status == 0 && strcmp(task->status, "REJECTED") == 0) {
-		cli_error("%s", task->error ? task->error->message : "rejected");
-		status = task_status_exit(TASK_REJECTED);
-	}
-	return status;
-}
-
-int submit_detached(struct cli *cli, const struct submission *submission)
-{
-	const struct ellu_error *error;
-	const void *reply;
-	int status, r = ellu_call_method(cli->daemon, submission->method->qualified_name,
-					 submission->request, &reply, &error);
-
-	if (r < 0)
-		return submit_fail(cli, submission->may_be_outrun, r, error);
-	status = print_detached(cli, submission->method, reply);
-	ellu_free(reply);
-	return status;
-}
-
-/* ---- Seen through ---- */
+/* ---- The end ---- */
 
 void follow_tell_end(const struct follow *follow)
 {
@@ -465,51 +415,11 @@ void follow_tell_end(const struct follow *follow)
 			 (long long) follow->task_id, cli_same_daemon(&cli->arguments));
 }
 
-static int submit_attached(struct cli *cli, const struct submission *submission)
+void follow_done(struct follow *follow)
 {
-	struct follow run = { .cli = cli, .submission = submission, .started = true };
-	int outcome, status = follow(&run);
-
-	if (status == 0) {
-		status = cli_task_exit_status(run.status);
-		follow_end_line(&run);
-		follow_tell_end(&run);
-		outcome = outcome_print(cli, &run);
-		status = status ? status : outcome;
-	}
-	follow_done(&run);
-	return status;
-}
-
-int submit(struct cli *cli, const struct submission *submission)
-{
-	return options_given(&cli->arguments, "detach") ? submit_detached(cli, submission)
-				     : submit_attached(cli, submission);
-}
-
-int submit_request(struct cli *cli, struct submission *submission, json_object *json)
-{
-	struct arena arena;
-	void *request;
-	int status;
-
-	arena_init(&arena);
-	status = call_request(cli, submission->method, json, &arena, &request);
-	if (status == 0)
-		status = cli_connect(cli);
-	if (status == 0) {
-		submission->request = request;
-		status = submit(cli, submission);
-	}
-	arena_done(&arena);
-	return status;
-}
-
-int command_submit(struct cli *cli)
-{
-	struct submission task = { .method = method_named(cli->command->method) };
-
-	/* A task of the moment is always cancelled then. */
-	task.is_lost = !record_field_find(task.method->request, "cancel_on_disconnect");
-	return submit_request(cli, &task, NULL);
+	ellu_stream_close(follow->stream);
+	ellu_free(follow->kept_progress);
+	ellu_free(follow->kept_result);
+	ellu_free(follow->kept_present);
+	free(follow->error);
 }

@@ -45,6 +45,10 @@ struct follow {
 	int outcome; // 0 once the task has ended, else the exit status; what is wrong has been said
 };
 
+/* As cli_fail_request() where a task is refused. */
+int follow_refused(const struct cli *cli, const struct submission *submission, int code,
+		   const struct ellu_error *error);
+
 /* Until the task ends: 0. Else the exit status, after saying why. */
 int follow(struct follow *follow);
 
@@ -62,12 +66,3 @@ void follow_done(struct follow *follow);
 
 /* What a model says: where it is read on, as it is; a terminal is not to be commanded by it. */
 void follow_print_text(const char *text);
-
-/* With --detach: the task is printed. Returns the exit status. */
-int submit_detached(struct cli *cli, const struct submission *submission);
-
-/* Starts a task, connected, and sees it through: progress, then what it brought. With --detach only the
- * task is printed. Returns the exit status. */
-int submit(struct cli *cli, const struct submission *submission);
-/* The same from the start: with what call_request() makes of `json`. */
-int submit_request(struct cli *cli, struct submission *submission, json_object *json);

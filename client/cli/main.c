@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/options.h"
+#include "client/cli/commands/offered.h"
 #include "client/cli/view/output.h"
 
 /* What was closed is not to become a connection, into which the output would go: it fails, as before. */
@@ -34,14 +34,14 @@ static int run_all(struct cli *cli)
 int main(int argc, char **argv)
 {
 	const struct command *command;
-	struct cli cli = { .argv = argv };
+	struct cli cli = { .commands = commands_all(), .argv = argv };
 	int status;
 
 	hold_closed();
 	setlocale(LC_CTYPE, "");
 	if (argc > 2 && strcmp(argv[1], "__complete") == 0)
-		return complete(argc - 1, argv + 1);
-	status = options_parse(argc, argv, &cli.arguments, &command);
+		return complete(cli.commands, argc - 1, argv + 1);
+	status = options_parse(cli.commands, argc, argv, &cli.arguments, &command);
 	if (status == 0)
 		status = conf_apply(&cli.arguments);
 	if (status != 0) {
@@ -59,14 +59,14 @@ int main(int argc, char **argv)
 		return status;
 	}
 	if (cli.arguments.help) {
-		options_print_help(stdout, command, cli.arguments.group);
+		options_print_help(stdout, cli.commands, command, cli.arguments.group);
 	} else if (cli.arguments.version) {
 		status = command_version(&cli);
 	} else if (command) {
 		cli.command = command;
 		status = cli.arguments.watch ? watch_run(&cli, run_all) : run_all(&cli);
 	} else {
-		options_print_help(stderr, NULL, NULL);
+		options_print_help(stderr, cli.commands, NULL, NULL);
 		status = EXIT_USAGE;
 	}
 	ellu_close(cli.daemon);

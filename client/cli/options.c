@@ -48,15 +48,12 @@ static bool is_name(const char *command, const char *first, const char *second)
 	return !command[length] || (second && strcmp(command + length + 1, second) == 0);
 }
 
-const struct command *options_find_command(const char *first, const char *second)
+const struct command *options_find_command(const struct commands *commands, const char *first,
+					   const char *second)
 {
-	const struct command *commands;
-	size_t n;
-
-	commands = commands_all(&n);
-	for (size_t i = 0; i < n; i++)
-		if (is_name(commands[i].name, first, second))
-			return &commands[i];
+	for (size_t i = 0; i < commands->n; i++)
+		if (is_name(commands->items[i].name, first, second))
+			return &commands->items[i];
 	return NULL;
 }
 
@@ -67,14 +64,10 @@ static bool is_of_group(const struct command *command, const char *group)
 	return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
 }
 
-static bool is_group(const char *word)
+static bool is_group(const struct commands *commands, const char *word)
 {
-	const struct command *commands;
-	size_t n;
-
-	commands = commands_all(&n);
-	for (size_t i = 0; i < n; i++)
-		if (is_of_group(&commands[i], word))
+	for (size_t i = 0; i < commands->n; i++)
+		if (is_of_group(&commands->items[i], word))
 			return true;
 	return false;
 }
@@ -112,6 +105,7 @@ static const struct option *find_letter(const struct command *command, char lett
 /* ---- Parsing ---- */
 
 struct parser {
+	const struct commands *commands;
 	struct arguments *arguments;
 	const struct command *command;
 };
@@ -139,20 +133,18 @@ static int unknown_option(const struct command *command, const char *word)
 
 /* The first words of all, or the second ones of a group. What begins as the word does goes before what it
  * may be a slip of. */
-static void unknown_command(const char *group, const char *word)
+static void unknown_command(const struct commands *commands, const char *group, const char *word)
 {
 	const size_t length = group ? strlen(group) + 1 : 0;
-	const struct command *commands;
 	struct near_name near = NEAR_NAME(word);
 	char words[64][32];
-	size_t n, n_words = 0;
+	size_t n_words = 0;
 	bool begins = false;
 
-	commands = commands_all(&n);
-	for (size_t i = 0; i < n && n_words < sizeof(words) / sizeof(words[0]); i++) {
-		const char *name = commands[i].name;
+	for (size_t i = 0; i < commands->n && n_words < sizeof(words) / sizeof(words[0]); i++) {
+		const char *name = commands->items[i].name;
 
-		if (group && !is_of_group(&commands[i], group))
+		if (group && !is_of_group(&commands->items[i], group))
 			continue;
 		name += length;
 		snprintf(words[n_words], sizeof(words[0]), "%.*s", (int) strcspn(name, " "), name);
@@ -281,28 +273,27 @@ static bool take_word(struct parser *parser, const char *word)
 		cli_error("%s: unexpected argument %s", parser->command->name, word);
 		return false;
 	}
-	if (!arguments->group && is_group(word)) {
+	if (!arguments->group && is_group(parser->commands, word)) {
 		arguments->group = word;
 		return true;
 	}
-	parser->command = arguments->group ? options_find_command(arguments->group, word)
-					   : options_find_command(word, NULL);
+	parser->command = arguments->group ?
+				  options_find_command(parser->commands, arguments->group, word) :
+				  options_find_command(parser->commands, word, NULL);
 	if (!parser->command)
-		unknown_command(arguments->group, word);
+		unknown_command(parser->commands, arguments->group, word);
 	return parser->command != NULL;
 }
 
-static void say_incomplete(const char *group)
+static void say_incomplete(const struct commands *commands, const char *group)
 {
-	const struct command *commands;
-	size_t n, length = strlen(group), at = 0;
+	size_t length = strlen(group), at = 0;
 	char words[256] = "";
 
-	commands = commands_all(&n);
-	for (size_t i = 0; i < n; i++)
-		if (is_of_group(&commands[i], group) && at < sizeof(words))
+	for (size_t i = 0; i < commands->n; i++)
+		if (is_of_group(&commands->items[i], group) && at < sizeof(words))
 			at += (size_t) snprintf(words + at, sizeof(words) - at, "%s%s",
-						at > 0 ? ", " : "", commands[i].name + length + 1);
+						at > 0 ? ", " : "", commands->items[i].name + length + 1);
 	cli_error("%s what? %s", group, words);
 }
 
@@ -326,7 +317,7 @@ static int check(const struct parser *parser)
 	if (arguments->help || arguments->version)
 		return 0;
 	if (arguments->group && !command) {
-		say_incomplete(arguments->group);
+		say_incomplete(parser->commands, arguments->group);
 		return usage_error(NULL);
 	}
 	if (command && arguments->n_operands < command->operands_min) {
@@ -336,10 +327,10 @@ static int check(const struct parser *parser)
 	return 0;
 }
 
-int options_parse(int argc, char **argv, struct arguments *ret_arguments,
-		  const struct command **ret_command)
+int options_parse(const struct commands *commands, int argc, char **argv,
+		  struct arguments *ret_arguments, const struct command **ret_command)
 {
-	struct parser parser = { .arguments = ret_arguments };
+	struct parser parser = { .commands = commands, .arguments = ret_arguments };
 	bool options_end = false;
 	int taken;
 
@@ -372,10 +363,11 @@ static const struct option *pending_option(const struct command *command, const 
 	return option && option->value ? option : NULL;
 }
 
-void options_scan(int argc, char **argv, struct arguments *ret_arguments,
-		  const struct command **ret_command, const struct option **ret_pending)
+void options_scan(const struct commands *commands, int argc, char **argv,
+		  struct arguments *ret_arguments, const struct command **ret_command,
+		  const struct option **ret_pending)
 {
-	struct parser parser = { .arguments = ret_arguments };
+	struct parser parser = { .commands = commands, .arguments = ret_arguments };
 	int taken;
 
 	*ret_arguments = (struct arguments){ .limit = -1 };
@@ -451,21 +443,18 @@ static void print_global_options(FILE *out, int width)
 		print_option(out, &global_options[i], width);
 }
 
-static void print_overview(FILE *out, const char *group)
+static void print_overview(FILE *out, const struct commands *commands, const char *group)
 {
-	const struct command *commands;
-	size_t n;
-
 	fprintf(out, "Usage: elluminate %s%sCOMMAND [ARGUMENT]… [OPTION]…\n\n", group ? group : "", group ? " " : "");
 	fprintf(out, "%sCommands:\n", group ? "" : "Evaluates prompts and models with the elluminate daemon.\n\n");
-	commands = commands_all(&n);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < commands->n; i++) {
+		const struct command *command = &commands->items[i];
 		char left[64];
 
-		if (group && !is_of_group(&commands[i], group))
+		if (group && !is_of_group(command, group))
 			continue;
-		snprintf(left, sizeof(left), "%s %s", commands[i].name, commands[i].operands);
-		fprintf(out, "  %-32s %s\n", left, commands[i].summary);
+		snprintf(left, sizeof(left), "%s %s", command->name, command->operands);
+		fprintf(out, "  %-32s %s\n", left, command->summary);
 	}
 	print_global_options(out, OPTION_COLUMNS);
 	fprintf(out,
@@ -474,12 +463,13 @@ static void print_overview(FILE *out, const char *group)
 		task_status_exit(TASK_FAILURE), EXIT_TASK_HELD);
 }
 
-void options_print_help(FILE *out, const struct command *command, const char *group)
+void options_print_help(FILE *out, const struct commands *commands, const struct command *command,
+			const char *group)
 {
 	int width = OPTION_COLUMNS;
 
 	if (!command) {
-		print_overview(out, group);
+		print_overview(out, commands, group);
 		return;
 	}
 	fprintf(out, "Usage: elluminate %s%s%s [OPTION]…\n\n%c%s.\n", command->name,
@@ -506,13 +496,14 @@ int command_version(struct cli *cli)
 int command_help(struct cli *cli)
 {
 	const char *const *words = cli->arguments.operands;
-	const char *group = words[0] && is_group(words[0]) ? words[0] : NULL;
-	const struct command *command = words[0] ? options_find_command(words[0], words[1]) : NULL;
+	const struct commands *commands = cli->commands;
+	const char *group = words[0] && is_group(commands, words[0]) ? words[0] : NULL;
+	const struct command *command = words[0] ? options_find_command(commands, words[0], words[1]) : NULL;
 
 	if (!command && words[0] && !(group && !words[1])) {
-		unknown_command(group, group ? words[1] : words[0]);
+		unknown_command(commands, group, group ? words[1] : words[0]);
 		return EXIT_USAGE;
 	}
-	options_print_help(stdout, command, group);
+	options_print_help(stdout, commands, command, group);
 	return 0;
 }

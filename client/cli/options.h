@@ -75,29 +75,34 @@ struct command {
 extern const struct option global_options[]; // of all commands
 extern const size_t n_global_options;
 
-/* All commands, those of a group together. What the interface offers of a resource is found here, so
- * that a new method of the usual names is a command without further ado. */
-const struct command *commands_all(size_t *ret_n);
+/* All commands, those of a group together. */
+struct commands {
+	const struct command *items;
+	size_t n;
+};
 
 /* Fills the arguments; free what they hold with options_done(). 0, or an exit status after saying what
  * is wrong. `*ret_command` is NULL when none was named. */
-int options_parse(int argc, char **argv, struct arguments *ret_arguments,
-		  const struct command **ret_command);
+int options_parse(const struct commands *commands, int argc, char **argv,
+		  struct arguments *ret_arguments, const struct command **ret_command);
 void options_done(struct arguments *arguments);
 
 /* The same of words that are not all there yet: what is wrong is passed over. `*ret_pending` is the option
  * whose value comes next, or NULL. */
-void options_scan(int argc, char **argv, struct arguments *ret_arguments,
-		  const struct command **ret_command, const struct option **ret_pending);
+void options_scan(const struct commands *commands, int argc, char **argv,
+		  struct arguments *ret_arguments, const struct command **ret_command,
+		  const struct option **ret_pending);
 
 /* The options that a command (NULL: any) takes: its own, then those of all. NULL: there is no further one. */
 const struct option *options_at(const struct command *command, size_t i);
 
 /* The command of that name; `second` may be NULL. */
-const struct command *options_find_command(const char *first, const char *second);
+const struct command *options_find_command(const struct commands *commands, const char *first,
+					   const char *second);
 
 /* Of a command, of the commands of a group, or, where both are NULL, of all. */
-void options_print_help(FILE *out, const struct command *command, const char *group);
+void options_print_help(FILE *out, const struct commands *commands, const struct command *command,
+			const char *group);
 
 /* What the arguments say of a request goes into it, over what it has. -ENOMEM. */
 int options_apply(const struct arguments *arguments, json_object *request);

@@ -12,9 +12,6 @@ int outcome_print_answer(const struct follow *follow);
 /* What was there, so that no task was needed. */
 int outcome_print_present(const struct record_type *type, const void *reply);
 
-/* What came of a skill. Returns the exit status: an answer that is not valid is EXIT_BELOW. */
-int outcome_print_skill(const struct cli *cli, const struct ellu_skill_result *skill);
-
 /* An experiment as it is, with the reply to free. 0, or the exit status. */
 int outcome_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply);
 

@@ -1,29 +1,11 @@
-/* elluminate experiment prefer: whose answers are better, pair by pair and all in all. */
-#include <errno.h>
+#include "client/cli/preferences.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/call.h"
-#include "client/cli/commands/compare.h"
-#include "client/cli/follow.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
-
-int command_prefer(struct cli *cli)
-{
-	struct submission task = { .method = method_named(cli->command->method) };
-	json_object *request = json_object_new_object(), *experiments = json_object_new_array();
-
-	if (!request || !experiments || json_object_object_add(request, "experiments", experiments) < 0) {
-		json_object_put(experiments);
-		json_object_put(request);
-		return cli_fail(-ENOMEM, NULL);
-	}
-	for (size_t i = 0; i < cli->arguments.n_operands; i++)
-		json_object_array_add(experiments, cli_ref(cli->arguments.operands[i]));
-	return submit_request(cli, &task, request);
-}
 
 static void add_number(struct table *table, int64_t number)
 {

@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "client/cli/call.h"
-#include "client/cli/commands/compare.h"
-#include "client/cli/follow.h"
+#include "client/cli/preferences.h"
 #include "client/cli/view/table.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
@@ -124,15 +123,4 @@ void column_scores(struct table *table, const void *item)
 			text_append(text, sizeof(text), "-");
 	}
 	table_text(table, text);
-}
-
-int command_judge_batch(struct cli *cli)
-{
-	struct submission task = { .method = method_named(cli->command->method) };
-	json_object *request = json_object_new_object();
-
-	if (!request)
-		return cli_fail(-ENOMEM, NULL);
-	json_object_object_add(request, "judge", cli_ref(cli->arguments.operands[0]));
-	return submit_request(cli, &task, request);
 }

@@ -75,21 +75,20 @@ static bool is_object(const char *text)
 }
 
 /* The command that is one of the method, or has a part of it; else this one. */
-static const char *command_of(const struct method *method)
+static const char *command_of(const struct commands *commands, const struct method *method)
 {
-	size_t n;
-	const struct command *commands = commands_all(&n);
+	const struct command *items = commands->items;
 
-	for (size_t i = 0; i < n; i++)
-		if (commands[i].method && strcmp(commands[i].method, method->name) == 0)
-			return commands[i].name;
-	for (size_t i = 0; i < n; i++)
-		if (commands[i].also && text_is_listed(commands[i].also, method->name))
-			return commands[i].name;
+	for (size_t i = 0; i < commands->n; i++)
+		if (items[i].method && strcmp(items[i].method, method->name) == 0)
+			return items[i].name;
+	for (size_t i = 0; i < commands->n; i++)
+		if (items[i].also && text_is_listed(items[i].also, method->name))
+			return items[i].name;
 	return "api";
 }
 
-static int list_as_json(void)
+static int list_as_json(const struct commands *commands)
 {
 	json_object *list = json_object_new_object(), *items = json_object_new_array();
 	int status;
@@ -100,7 +99,7 @@ static int list_as_json(void)
 		json_object *item = json_object_new_object();
 
 		json_object_object_add(item, "method", json_object_new_string(method->name));
-		json_object_object_add(item, "command", json_object_new_string(command_of(method)));
+		json_object_object_add(item, "command", json_object_new_string(command_of(commands, method)));
 		json_object_array_add(items, item);
 	}
 	status = cli_put_json(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN));
@@ -108,18 +107,18 @@ static int list_as_json(void)
 	return status;
 }
 
-static int list_methods(void)
+static int list_methods(const struct commands *commands)
 {
 	struct table *table;
 
 	if (output_is_json())
-		return list_as_json();
+		return list_as_json(commands);
 	table = table_new();
 	table_column(table, "METHOD");
 	table_column(table, "COMMAND");
 	for (size_t i = 0; i < elluminate_interface.n_methods; i++) {
 		table_text(table, elluminate_interface.methods[i].name);
-		table_text(table, command_of(&elluminate_interface.methods[i]));
+		table_text(table, command_of(commands, &elluminate_interface.methods[i]));
 	}
 	table_print(table, stdout);
 	table_free(table);
@@ -136,7 +135,7 @@ int command_api(struct cli *cli)
 	int r, status;
 
 	if (arguments->n_operands == 0)
-		return list_methods();
+		return list_methods(cli->commands);
 	if (asprintf(&method, "%s%s", strchr(arguments->operands[0], '.') ? "" : "org.elluminate.",
 		     arguments->operands[0]) < 0)
 		return cli_fail(-ENOMEM, NULL);

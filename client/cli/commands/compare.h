@@ -7,7 +7,3 @@
 int command_compare(struct cli *cli);
 void print_comparison(const struct cli *cli, const void *reply);
 void print_agreement(const struct cli *cli, const void *reply);
-
-int command_prefer(struct cli *cli);
-int preferences_print(const struct cli *cli, const struct ellu_preference_result *result, int64_t task_id);
-void column_preferences(struct table *table, const void *item);

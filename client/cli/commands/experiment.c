@@ -1,11 +1,12 @@
-/* What the commands of experiments say, and elluminate rate. */
+/* What the commands of experiments say, elluminate rate and elluminate experiment prefer. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/cli/answers.h"
 #include "client/cli/call.h"
 #include "client/cli/files/rows.h"
-#include "client/cli/follow.h"
+#include "client/cli/submit.h"
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
@@ -206,4 +207,19 @@ int command_rate(struct cli *cli)
 	}
 	rating.method = method_named(rating.verdicts ? "RateResponses" : "RateExperiment");
 	return submit_request(cli, &rating, request);
+}
+
+int command_prefer(struct cli *cli)
+{
+	struct submission task = { .method = method_named(cli->command->method) };
+	json_object *request = json_object_new_object(), *experiments = json_object_new_array();
+
+	if (!request || !experiments || json_object_object_add(request, "experiments", experiments) < 0) {
+		json_object_put(experiments);
+		json_object_put(request);
+		return cli_fail(-ENOMEM, NULL);
+	}
+	for (size_t i = 0; i < cli->arguments.n_operands; i++)
+		json_object_array_add(experiments, cli_ref(cli->arguments.operands[i]));
+	return submit_request(cli, &task, request);
 }

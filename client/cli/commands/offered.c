@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
+#include "client/cli/commands/offered.h"
 #include "client/cli/commands/table.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -283,8 +284,9 @@ static void add_fixed(const struct command *command)
 	take_many(&commands[n_commands++]);
 }
 
-const struct command *commands_all(size_t *ret_n)
+const struct commands *commands_all(void)
 {
+	static struct commands all;
 	size_t i = 0;
 
 	if (!commands)
@@ -303,6 +305,6 @@ const struct command *commands_all(size_t *ret_n)
 			if (!strchr(fixed[i].name, ' '))
 				add_fixed(&fixed[i]);
 	}
-	*ret_n = n_commands;
-	return commands;
+	all = (struct commands){ commands, n_commands };
+	return &all;
 }

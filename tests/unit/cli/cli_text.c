@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/options.h"
+#include "client/cli/commands/offered.h"
 #include "client/cli/view/progress_bar.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
@@ -165,7 +165,7 @@ static int parse(struct arguments *arguments, const struct command **command,
 	snprintf(line, sizeof(line), "%s", text);
 	for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
 		words[n++] = word;
-	return options_parse(n, words, arguments, command);
+	return options_parse(commands_all(), n, words, arguments, command);
 }
 
 #define PARSE(text) parse(&arguments, &command, text)
@@ -293,9 +293,8 @@ END_TEST
 START_TEST(commands_of_the_interface)
 {
 	const struct method *method;
-	size_t n;
+	const struct commands *commands = commands_all();
 
-	(void) commands_all(&n);
 	ck_assert_str_eq(request_of("llm create --name x --top-k 3 --timeout 2m --stop a --stop b --shared"),
 			 "{\"llm_config\":{\"name\":\"x\",\"top_k\":3,\"timeout_seconds\":120.0,"
 			 "\"stop\":[\"a\",\"b\"],\"shared\":true}}");
@@ -319,7 +318,7 @@ START_TEST(commands_of_the_interface)
 				snprintf(name, sizeof(name), "%s%s%s", verbs[v].method, resources[k].name,
 					 v == 0 ? "s" : "");
 				if (strcmp(name, method->name) == 0)
-					ck_assert_ptr_nonnull(options_find_command(resources[k].group,
+					ck_assert_ptr_nonnull(options_find_command(commands, resources[k].group,
 										   verbs[v].word));
 			}
 	}
@@ -386,13 +385,13 @@ static void check_option(const struct command *command, const struct option *opt
 
 START_TEST(options_become_fields)
 {
-	size_t n_commands, n = 0;
-	const struct command *commands = commands_all(&n_commands);
+	const struct commands *commands = commands_all();
+	size_t n = 0;
 
-	for (size_t i = 0; i < n_commands; i++)
-		for (const struct option *const *own = commands[i].options; own && *own; own++)
+	for (size_t i = 0; i < commands->n; i++)
+		for (const struct option *const *own = commands->items[i].options; own && *own; own++)
 			if ((*own)->field) {
-				check_option(&commands[i], *own);
+				check_option(&commands->items[i], *own);
 				n++;
 			}
 	ck_assert_uint_gt(n, 80);
@@ -401,12 +400,11 @@ END_TEST
 
 static void print_help(FILE *out)
 {
-	size_t n_commands;
-	const struct command *commands = commands_all(&n_commands);
+	const struct commands *commands = commands_all();
 
-	for (size_t i = 0; i < n_commands; i++)
-		options_print_help(out, &commands[i], NULL);
-	options_print_help(out, NULL, NULL);
+	for (size_t i = 0; i < commands->n; i++)
+		options_print_help(out, commands, &commands->items[i], NULL);
+	options_print_help(out, commands, NULL, NULL);
 }
 
 /* As one line: what is long is wrapped where a terminal ends. */
@@ -428,13 +426,12 @@ static void unwrap(char *text)
 START_TEST(help_knows_every_option)
 {
 	char *text = printed(print_help);
-	size_t n_commands;
-	const struct command *commands = commands_all(&n_commands);
+	const struct commands *commands = commands_all();
 
 	unwrap(text);
-	for (size_t i = 0; i < n_commands; i++) {
-		ck_assert_ptr_nonnull(strstr(text, commands[i].name));
-		for (const struct option *const *option = commands[i].options; option && *option;
+	for (size_t i = 0; i < commands->n; i++) {
+		ck_assert_ptr_nonnull(strstr(text, commands->items[i].name));
+		for (const struct option *const *option = commands->items[i].options; option && *option;
 		     option++)
 			ck_assert_ptr_nonnull(strstr(text, (*option)->help));
 	}
