@@ -26,11 +26,17 @@ struct export {
 
 /* ---- Asking ---- */
 
-/* What a Get method answers, as JSON: its `member`. NULL with the exit status in *ret_status, where 0 is: it
- * is not there. */
-static json_object *get(struct export *export, const char *name, json_object *request, const char *member,
+static json_object *ref_of(json_object *record, const char *member)
+{
+	return json_object_get(json_object_object_get(record, member));
+}
+
+/* What a Get method answers to its `ref`, which is taken: the `member` that both are of, as JSON. NULL with the
+ * exit status in *ret_status, where 0 is: it is not there. */
+static json_object *get(struct export *export, const char *name, const char *member, json_object *ref,
 			int *ret_status)
 {
+	json_object *request = json_object_new_object();
 	const struct method *method = method_named(name);
 	const struct ellu_error *error = NULL;
 	json_object *reply = NULL, *found = NULL;
@@ -40,6 +46,7 @@ static json_object *get(struct export *export, const char *name, json_object *re
 	int r;
 
 	arena_init(&arena);
+	json_object_object_add(request, member, ref);
 	*ret_status = call_decode(export->cli, method, request, &arena, &decoded);
 	r = *ret_status ? 0 : ellu_call_method(export->cli->daemon, method->qualified_name, decoded, &answer, &error);
 	arena_done(&arena);
@@ -56,20 +63,6 @@ static json_object *get(struct export *export, const char *name, json_object *re
 	json_object_put(reply);
 	*ret_status = found ? 0 : cli_fail(-ENOMEM, NULL);
 	return found;
-}
-
-static json_object *ref_request(const char *member, json_object *ref)
-{
-	json_object *request = json_object_new_object();
-
-	if (request)
-		json_object_object_add(request, member, ref);
-	return request;
-}
-
-static json_object *ref_of(json_object *record, const char *member)
-{
-	return json_object_get(json_object_object_get(record, member));
 }
 
 /* ---- Rows ---- */
@@ -126,8 +119,6 @@ static int put_rows(struct export *export, json_object *collection, int64_t n)
 
 /* ---- Answers ---- */
 
-static const char verdict_members[] = "rating error reasoning judge";
-
 static const char *evaluator_of(json_object *item)
 {
 	json_object *evaluator = json_object_object_get(item, "evaluator");
@@ -176,7 +167,7 @@ static json_object *made_rating(json_object *rating)
 		r = json_object_object_add(made, "criterion", json_object_get(json_object_object_get(
 								  criterion, "criterion_str")));
 	if (r == 0)
-		r = members_copy(made, said, verdict_members);
+		r = members_copy(made, said, "rating error reasoning judge");
 	if (r == 0)
 		r = members_copy(made, rating, "raw_text attempts duration_seconds input_tokens output_tokens cached_tokens "
 				 "cost");
@@ -269,18 +260,26 @@ static int put_responses(struct export *export, int64_t id)
 
 /* ---- What it is made of ---- */
 
+/* Those members of each of the records (NULL: none). 0, or negative. */
+static int copy_each(json_object *list, json_object *records, const char *members)
+{
+	int r = 0;
+
+	for (size_t i = 0; records && r == 0 && i < json_object_array_length(records); i++) {
+		json_object *copy = json_object_new_object();
+
+		r = members_copy(copy, json_object_array_get_idx(records, i), members);
+		r |= json_object_array_add(list, copy);
+	}
+	return r;
+}
+
 static int put_collection(struct export *export, json_object *collection)
 {
-	json_object *made = json_object_new_object(), *columns = json_object_object_get(collection, "columns");
-	json_object *list = json_object_new_array();
+	json_object *made = json_object_new_object(), *list = json_object_new_array();
 	int r = members_copy(made, collection, "name description");
 
-	for (size_t i = 0; columns && r == 0 && i < json_object_array_length(columns); i++) {
-		json_object *column = json_object_new_object();
-
-		r = members_copy(column, json_object_array_get_idx(columns, i), "name type default_value");
-		r |= json_object_array_add(list, column);
-	}
+	r |= copy_each(list, json_object_object_get(collection, "columns"), "name type default_value");
 	r |= json_object_object_add(made, "columns", list);
 	r |= json_object_object_add(export->manifest, "collection", made);
 	return r ? cli_fail(-ENOMEM, NULL) : 0;
@@ -292,8 +291,7 @@ static int read_config(struct export *export, json_object *ref, json_object **re
 	json_object *config;
 	int status;
 
-	config = get(export, "GetLLMConfig", ref_request("llm_config", json_object_get(ref)), "llm_config",
-		     &status);
+	config = get(export, "GetLLMConfig", "llm_config", json_object_get(ref), &status);
 	if (status)
 		return status;
 	*ret_kept = config ? config_portable(config) : json_object_new_object();
@@ -303,24 +301,24 @@ static int read_config(struct export *export, json_object *ref, json_object **re
 	return status;
 }
 
-/* The model is that which answered, whatever the config has become since. */
-static int put_config(struct export *export, json_object *made, json_object *experiment, const char *member,
-		      const char *model)
+/* The `model`, where there is one, is that which answered, whatever the config has become since. */
+static int put_config(struct export *export, json_object *made, json_object *record, const char *member,
+		      json_object *model)
 {
-	json_object *kept;
-	int r, status = read_config(export, json_object_object_get(experiment, member), &kept);
+	json_object *ref = json_object_object_get(record, member), *kept;
+	int r, status = ref ? read_config(export, ref, &kept) : 0;
 
-	if (status)
+	if (!ref || status)
 		return status;
-	r = members_copy(kept, json_object_object_get(experiment, model), "provider llm_model_name");
+	r = model ? members_copy(kept, model, "provider llm_model_name") : 0;
 	r |= json_object_object_add(made, member, kept);
 	return r ? cli_fail(-ENOMEM, NULL) : 0;
 }
 
 /* A list of them. */
-static int put_configs(struct export *export, json_object *made, json_object *experiment, const char *member)
+static int put_configs(struct export *export, json_object *made, json_object *record, const char *member)
 {
-	json_object *refs = json_object_object_get(experiment, member), *kept;
+	json_object *refs = json_object_object_get(record, member), *kept;
 	json_object *configs = refs ? json_object_new_array() : NULL;
 	int status = 0;
 
@@ -341,8 +339,7 @@ static int put_template(struct export *export, json_object *made, json_object *e
 	json_object *template, *kept;
 	int status, r;
 
-	template = get(export, "GetPromptTemplate",
-		       ref_request("prompt_template", ref_of(experiment, "prompt_template")), "prompt_template",
+	template = get(export, "GetPromptTemplate", "prompt_template", ref_of(experiment, "prompt_template"),
 		       &status);
 	if (template && strcmp(json_object_get_string(json_object_object_get(template, "created_at")),
 			       json_object_get_string(json_object_object_get(experiment, "created_at"))) > 0) {
@@ -367,14 +364,8 @@ static int put_criteria(json_object *made, json_object *experiment)
 	json_object *criteria = json_object_object_get(
 		json_object_object_get(experiment, "criterion_set"), "criteria");
 	json_object *list = json_object_new_array();
-	int r = 0;
+	int r = copy_each(list, criteria, "criterion_str label check");
 
-	for (size_t i = 0; criteria && r == 0 && i < json_object_array_length(criteria); i++) {
-		json_object *criterion = json_object_new_object();
-
-		r = members_copy(criterion, json_object_array_get_idx(criteria, i), "criterion_str label check");
-		r |= json_object_array_add(list, criterion);
-	}
 	if (json_object_array_length(list) > 0)
 		r |= json_object_object_add(made, "measures", list);
 	else
@@ -385,32 +376,25 @@ static int put_criteria(json_object *made, json_object *experiment)
 /* What the evaluator is made of; of one that is built in, or gone, its name. */
 static int read_evaluator(struct export *export, json_object *ref, json_object **ret_kept)
 {
-	json_object *evaluator = NULL, *fallbacks, *kept = NULL, *list = NULL;
+	json_object *evaluator = NULL, *by_id;
 	int r, status = 0;
 
 	*ret_kept = json_object_new_object();
-	if (json_object_object_get(ref, "id"))
-		evaluator = get(export, "GetEvaluator",
-				ref_request("evaluator", ref_request("id", ref_of(ref, "id"))), "evaluator",
-				&status);
+	if (json_object_object_get(ref, "id")) {
+		by_id = json_object_new_object();
+		json_object_object_add(by_id, "id", ref_of(ref, "id"));
+		evaluator = get(export, "GetEvaluator", "evaluator", by_id, &status);
+	}
 	if (!evaluator && status == 0)
 		status = members_copy(*ret_kept, ref, "name") ? cli_fail(-ENOMEM, NULL) : 0;
 	if (!evaluator)
 		return status;
 	r = members_copy(*ret_kept, evaluator, "name intent prompt demonstrations");
 	status = r ? cli_fail(-ENOMEM, NULL) : 0;
-	if (status == 0 && json_object_object_get(evaluator, "llm_config"))
-		status = read_config(export, json_object_object_get(evaluator, "llm_config"), &kept);
-	if (kept)
-		json_object_object_add(*ret_kept, "llm_config", kept);
-	fallbacks = json_object_object_get(evaluator, "fallback_llm_configs");
-	if (fallbacks)
-		json_object_object_add(*ret_kept, "fallback_llm_configs", list = json_object_new_array());
-	for (size_t i = 0; fallbacks && status == 0 && i < json_object_array_length(fallbacks); i++) {
-		status = read_config(export, json_object_array_get_idx(fallbacks, i), &kept);
-		if (status == 0)
-			json_object_array_add(list, kept);
-	}
+	if (status == 0)
+		status = put_config(export, *ret_kept, evaluator, "llm_config", NULL);
+	if (status == 0)
+		status = put_configs(export, *ret_kept, evaluator, "fallback_llm_configs");
 	json_object_put(evaluator);
 	return status;
 }
@@ -448,10 +432,12 @@ static int put_experiment(struct export *export, json_object *experiment)
 		return cli_fail(-ENOMEM, NULL);
 	if (json_object_object_get(experiment, "prompt_template"))
 		status = put_template(export, made, experiment);
-	if (status == 0 && json_object_object_get(experiment, "llm_config"))
-		status = put_config(export, made, experiment, "llm_config", "model");
-	if (status == 0 && json_object_object_get(experiment, "rating_llm_config"))
-		status = put_config(export, made, experiment, "rating_llm_config", "rating_model");
+	if (status == 0)
+		status = put_config(export, made, experiment, "llm_config",
+				    json_object_object_get(experiment, "model"));
+	if (status == 0)
+		status = put_config(export, made, experiment, "rating_llm_config",
+				    json_object_object_get(experiment, "rating_model"));
 	if (status == 0)
 		status = put_configs(export, made, experiment, "rating_llm_configs");
 	if (status == 0)
@@ -530,8 +516,7 @@ static int export_experiment(struct export *export, json_object *experiment)
 	int status = put_experiment(export, experiment);
 
 	if (status == 0)
-		collection = get(export, "GetCollection", ref_request("collection", ref_of(experiment, "collection")),
-				 "collection", &status);
+		collection = get(export, "GetCollection", "collection", ref_of(experiment, "collection"), &status);
 	if (status == 0)
 		status = put_collection(export, collection ? collection : json_object_object_get(experiment, "collection"));
 	if (status == 0)
@@ -551,8 +536,7 @@ static int export_archive(struct cli *cli)
 	int status = begin(&export, cli, /* has_responses= */ true);
 
 	if (status == 0)
-		experiment = get(&export, "GetExperiment",
-				 ref_request("experiment", cli_ref(cli->arguments.operands[0])), "experiment",
+		experiment = get(&export, "GetExperiment", "experiment", cli_ref(cli->arguments.operands[0]),
 				 &status);
 	if (status == 0 && !experiment) {
 		cli_error("no experiment %s", cli->arguments.operands[0]);
@@ -602,8 +586,7 @@ int archive_export_collection(struct cli *cli)
 	int status = begin(&export, cli, /* has_responses= */ false);
 
 	if (status == 0)
-		collection = get(&export, "GetCollection",
-				 ref_request("collection", cli_ref(cli->arguments.operands[0])), "collection",
+		collection = get(&export, "GetCollection", "collection", cli_ref(cli->arguments.operands[0]),
 				 &status);
 	if (status == 0)
 		status = put_collection(&export, collection);

@@ -502,6 +502,16 @@ static int open_file(struct rows *rows, const char *path, struct complaint *comp
 	return rows_rewind(rows, complaint);
 }
 
+/* NULL without memory. */
+static struct rows *rows_new(const char *name)
+{
+	struct rows *rows = calloc(1, sizeof(*rows));
+
+	if (rows)
+		rows->name = strdup(name);
+	return rows && rows->name ? rows : rows_free(rows);
+}
+
 int rows_open(const char *path, const char *format, bool once, struct rows **ret_rows,
 	      struct complaint *complaint)
 {
@@ -512,12 +522,11 @@ int rows_open(const char *path, const char *format, bool once, struct rows **ret
 		return complain(complaint, "%s: expected csv, jsonl or json", format);
 	if (found < 0)
 		return complain(complaint, "%s: expected a name that ends in .csv, .jsonl or .json", path);
-	rows = calloc(1, sizeof(*rows));
+	rows = rows_new(strcmp(path, "-") == 0 ? "standard input" : path);
 	if (!rows)
 		return -ENOMEM;
 	rows->once = once;
 	rows->format = (enum rows_format) found;
-	rows->name = strdup(strcmp(path, "-") == 0 ? "standard input" : path);
 	r = open_file(rows, path, complaint);
 	if (r < 0) {
 		rows_free(rows);
@@ -529,15 +538,10 @@ int rows_open(const char *path, const char *format, bool once, struct rows **ret
 
 int rows_from_file(FILE *file, const char *name, struct rows **ret_rows)
 {
-	struct rows *rows = calloc(1, sizeof(*rows));
+	struct rows *rows = rows_new(name);
 
 	if (!rows)
 		return -ENOMEM;
-	rows->name = strdup(name);
-	if (!rows->name) {
-		free(rows);
-		return -ENOMEM;
-	}
 	rows->format = ROWS_JSONL;
 	rows->file = file;
 	rewind(file);
@@ -547,15 +551,10 @@ int rows_from_file(FILE *file, const char *name, struct rows **ret_rows)
 
 int rows_from_array(json_object *array, const char *name, struct rows **ret_rows)
 {
-	struct rows *rows = calloc(1, sizeof(*rows));
+	struct rows *rows = rows_new(name);
 
 	if (!rows)
 		return -ENOMEM;
-	rows->name = strdup(name);
-	if (!rows->name) {
-		free(rows);
-		return -ENOMEM;
-	}
 	rows->array = json_object_get(array);
 	*ret_rows = rows;
 	return 0;

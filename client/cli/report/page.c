@@ -4,11 +4,11 @@
  * nonce.
  */
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "client/cli/report/charts.h"
 #include "client/cli/report/parts.h"
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
@@ -18,9 +18,6 @@
 #include "report_page_css.h"
 #include "report_page_js.h"
 
-#define BAR_WIDTH 200
-#define CHART_WIDTH 360
-#define CHART_HEIGHT 120
 #define FIRST_LINE_BYTES 300
 /* What a case shows once it is opened. A browser that runs scripts takes it for one text, which costs nothing;
  * the page's script makes it what it is when it is needed. */
@@ -184,58 +181,6 @@ static void write_change(const struct report *report, const struct ellu_compared
 	fputs(INSIDE_END, out);
 }
 
-/* ---- Charts ---- */
-
-static double end_of(double value, double otherwise)
-{
-	return (isnan(value) ? otherwise : value) * BAR_WIDTH;
-}
-
-static void write_bar(FILE *out, const struct estimate *estimate)
-{
-	char share[32], interval[64];
-
-	fprintf(out, "<svg class=bar viewBox=\"0 0 %d 16\" preserveAspectRatio=none role=img aria-label=\"%s, 95 %% "
-		     "interval %s\"><rect class=track width=%d height=16 rx=3 />",
-		BAR_WIDTH, share_text(share, estimate->value), interval_text(interval, estimate), BAR_WIDTH);
-	if (!isnan(estimate->value))
-		fprintf(out, "<rect class=fill width=%.1f height=16 rx=3 /><path class=whisker"
-			     " d=\"M%.1f 4v8m0-4H%.1fm0-4v8\" />",
-			end_of(estimate->value, 0), end_of(estimate->low, estimate->value),
-			end_of(estimate->high, estimate->value));
-	fputs("</svg>", out);
-}
-
-static void write_histogram(FILE *out, const struct ellu_spread *spread, const char *title, const char *unit)
-{
-	const int digits = *unit ? 3 : 6;
-	int64_t most = 1;
-	double width;
-
-	if (spread->n_bins == 0)
-		return;
-	for (size_t i = 0; i < spread->n_bins; i++)
-		most = spread->bins[i]->count > most ? spread->bins[i]->count : most;
-	width = (double) CHART_WIDTH / (double) spread->n_bins;
-	fprintf(out, "<figure><figcaption>%s", title);
-	if (spread->low && spread->high)
-		fprintf(out, ": mean %.*g%s (95 %%: %.*g to %.*g)", digits, *spread->mean, unit, digits, *spread->low,
-			digits, *spread->high);
-	fprintf(out, "</figcaption><svg viewBox=\"0 0 %d %d\" role=img aria-label=\"%s, of %" PRId64 " answers\">",
-		CHART_WIDTH, CHART_HEIGHT + 16, title, spread->n_scored);
-	for (size_t i = 0; i < spread->n_bins; i++) {
-		const struct ellu_bin *bin = spread->bins[i];
-		double height = (double) bin->count / (double) most * CHART_HEIGHT;
-
-		fprintf(out, "<rect class=fill x=%.1f y=%.1f width=%.1f height=%.1f><title>%.*g to %.*g%s: %" PRId64
-			     "</title></rect>", (double) i * width, CHART_HEIGHT - height, width - 1, height, digits,
-			bin->low, digits, bin->high, unit, bin->count);
-	}
-	fprintf(out, "<text class=axis x=0 y=%d>%.*g%s</text><text class=axis x=%d y=%d text-anchor=end>%.*g%s</text>"
-		     "</svg></figure>", CHART_HEIGHT + 13, digits, spread->bins[0]->low, unit, CHART_WIDTH,
-		CHART_HEIGHT + 13, digits, spread->bins[spread->n_bins - 1]->high, unit);
-}
-
 /* ---- An experiment ---- */
 
 static void write_fact(FILE *out, const char *name, const char *text)
@@ -306,33 +251,12 @@ static void write_criteria(FILE *out, const struct reported *reported)
 		fputs("<tr><td>", out);
 		report_escape(out, results->criteria[i]->criterion);
 		fprintf(out, "</td><td class=number>%s</td><td>", share_text(text, estimate.value));
-		write_bar(out, &estimate);
+		chart_bar(out, &estimate);
 		fprintf(out, "<span class=soft>%s</span></td><td class=\"number rated\">%" PRId64 "/%" PRId64 "</td></tr>",
 			interval_text(text, &estimate), results->criteria[i]->yes->n_scored,
 			results->criteria[i]->yes->n_total);
 	}
 	fputs("</tbody></table>", out);
-}
-
-/* How many have each tenth of a score. */
-static void write_distribution(FILE *out, const struct ellu_evaluator_scores *scores)
-{
-	const double width = (double) BAR_WIDTH / (double) scores->n_distribution;
-	int64_t most = 1;
-
-	for (size_t i = 0; i < scores->n_distribution; i++)
-		most = scores->distribution[i] > most ? scores->distribution[i] : most;
-	fprintf(out, "<svg class=bar viewBox=\"0 0 %d 16\" preserveAspectRatio=none role=img"
-		     " aria-label=\"distribution from 0 to 1\">", BAR_WIDTH);
-	for (size_t i = 0; i < scores->n_distribution; i++) {
-		double height = (double) scores->distribution[i] / (double) most * 16;
-
-		fprintf(out, "<rect class=fill x=%.1f y=%.1f width=%.1f height=%.1f><title>%.1f to %.1f: %" PRId64
-			     "</title></rect>", (double) i * width, 16 - height, width - 1, height,
-			(double) i / (double) scores->n_distribution,
-			(double) (i + 1) / (double) scores->n_distribution, scores->distribution[i]);
-	}
-	fputs("</svg>", out);
 }
 
 static void write_score(FILE *out, const char *between, const double *score)
@@ -359,7 +283,7 @@ static void write_scores(FILE *out, const struct ellu_experiment_results *result
 		report_escape(out, score_name(name, results, i));
 		write_score(out, "</td><td class=number>", scores->mean);
 		fputs("</td><td>", out);
-		write_distribution(out, scores);
+		chart_distribution(out, scores);
 		fputs("<span class=soft>", out);
 		if (scores->low && scores->high) {
 			write_score(out, "", scores->low);
@@ -442,15 +366,15 @@ static void write_experiment(FILE *out, const struct reported *reported)
 		fputs("<p class=warning>Simulated: not from a real model.</p>", out);
 	fprintf(out, "<p class=big>%s</p><p>of all responses meet every criterion; 95 %% interval %s</p>",
 		share_text(share, success.value), interval_text(interval, &success));
-	write_bar(out, &success);
+	chart_bar(out, &success);
 	write_facts(out, reported);
 	write_criteria(out, reported);
 	write_scores(out, experiment->results);
 	write_trust(out, reported->trust);
 	fputs("<h3>How long, and how much</h3><div class=charts>", out);
-	write_histogram(out, experiment->results->duration_seconds, "Duration of answers", " s");
-	write_histogram(out, experiment->results->input_tokens, "Tokens of requests", "");
-	write_histogram(out, experiment->results->output_tokens, "Tokens of answers", "");
+	chart_histogram(out, experiment->results->duration_seconds, "Duration of answers", " s");
+	chart_histogram(out, experiment->results->input_tokens, "Tokens of requests", "");
+	chart_histogram(out, experiment->results->output_tokens, "Tokens of answers", "");
 	fputs("</div></section>\n", out);
 }
 
@@ -505,6 +429,16 @@ static const char compared_scores_head[] =
 	"<table><thead><tr><th>Evaluator</th><th class=number>score more</th><th class=number>rows better</th>"
 	"<th class=number>worse</th><th class=number>p</th></tr></thead><tbody>";
 
+static void write_compared(FILE *out, const char *name, const char *difference,
+			   const struct ellu_paired_difference *paired)
+{
+	fputs("<tr><td>", out);
+	report_escape(out, name);
+	fprintf(out, "</td><td class=number>%s</td><td class=number>%" PRId64 "</td><td class=number>%" PRId64
+		     "</td><td class=number>%.2g</td></tr>", difference, paired->better, paired->worse,
+		paired->p_holm);
+}
+
 static void write_compared_criteria(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
 {
 	char text[64];
@@ -518,11 +452,7 @@ static void write_compared_criteria(FILE *out, const struct ellu_compare_experim
 		if (!begun)
 			fputs(compared_criteria_head, out);
 		begun = true;
-		fputs("<tr><td>", out);
-		report_escape(out, compared->criteria[k]->criterion);
-		fprintf(out, "</td><td class=number>%s</td><td class=number>%" PRId64 "</td><td class=number>%" PRId64
-			     "</td><td class=number>%.2g</td></tr>", difference_text(text, paired), paired->better,
-			paired->worse, paired->p_holm);
+		write_compared(out, compared->criteria[k]->criterion, difference_text(text, paired), paired);
 	}
 	if (begun)
 		fputs("</tbody></table></div><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>",
@@ -542,11 +472,7 @@ static void write_compared_scores(FILE *out, const struct ellu_compare_experimen
 		if (!begun)
 			fputs(compared_scores_head, out);
 		begun = true;
-		fputs("<tr><td>", out);
-		report_escape(out, compared->evaluators[k]->evaluator);
-		fprintf(out, "</td><td class=number>%s</td><td class=number>%" PRId64 "</td><td class=number>%" PRId64
-			     "</td><td class=number>%.2g</td></tr>", score_difference_text(text, paired), paired->better,
-			paired->worse, paired->p_holm);
+		write_compared(out, compared->evaluators[k]->evaluator, score_difference_text(text, paired), paired);
 	}
 	if (begun)
 		fputs("</tbody></table></div>", out);

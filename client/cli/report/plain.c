@@ -191,6 +191,15 @@ static void markdown_cases(FILE *out, const struct reported *reported)
 	fputs("\n</details>\n", out);
 }
 
+static void markdown_compared(FILE *out, const char *name, const char *difference,
+			      const struct ellu_paired_difference *paired)
+{
+	fputs("| ", out);
+	write_cell(out, name);
+	fprintf(out, " | %s | %" PRId64 " | %" PRId64 " | %.2g |\n", difference, paired->better, paired->worse,
+		paired->p_holm);
+}
+
 static void markdown_comparison(FILE *out, const struct report *report, size_t i)
 {
 	const struct ellu_compare_experiments_reply *compared = report->compared;
@@ -209,10 +218,7 @@ static void markdown_comparison(FILE *out, const struct report *report, size_t i
 			fputs("\n| criterion | points more | better | worse | p (Holm) |\n"
 			      "| --- | ---: | ---: | ---: | ---: |\n", out);
 		begun = true;
-		fputs("| ", out);
-		write_cell(out, compared->criteria[k]->criterion);
-		fprintf(out, " | %s | %" PRId64 " | %" PRId64 " | %.2g |\n", difference_text(text, paired),
-			paired->better, paired->worse, paired->p_holm);
+		markdown_compared(out, compared->criteria[k]->criterion, difference_text(text, paired), paired);
 	}
 }
 
@@ -231,10 +237,7 @@ static void markdown_compared_scores(FILE *out, const struct report *report, siz
 			fputs("\n| evaluator | score more | better | worse | p (Holm) |\n"
 			      "| --- | ---: | ---: | ---: | ---: |\n", out);
 		begun = true;
-		fputs("| ", out);
-		write_cell(out, compared->evaluators[k]->evaluator);
-		fprintf(out, " | %s | %" PRId64 " | %" PRId64 " | %.2g |\n", score_difference_text(text, paired),
-			paired->better, paired->worse, paired->p_holm);
+		markdown_compared(out, compared->evaluators[k]->evaluator, score_difference_text(text, paired), paired);
 	}
 }
 
