@@ -14,8 +14,6 @@ int answers_send(struct answers *answers)
 	json_object *request = json_object_new_object();
 	const struct ellu_add_responses_reply *added;
 	const void *reply;
-	struct arena arena;
-	void *decoded;
 	int status;
 
 	if (!answers->list || !request) {
@@ -26,11 +24,7 @@ int answers_send(struct answers *answers)
 	json_object_object_add(request, "responses", answers->list);
 	answers->list = NULL;
 	answers->bytes = answers->n = 0;
-	arena_init(&arena);
-	status = call_decode(answers->cli, method, request, &arena, &decoded);
-	if (status == 0)
-		status = call_reply(answers->cli, method, decoded, &reply);
-	arena_done(&arena);
+	status = call_json(answers->cli, method, request, &reply);
 	if (status) {
 		cli_error("so said of the answers from %s:%ld on", answers->name, answers->line);
 		return status;

@@ -73,19 +73,6 @@ static int take_key(struct cli *cli, const struct method *method, json_object *j
 	return EXIT_USAGE;
 }
 
-/* The request that its operand alone makes. */
-static int decode_operand(struct cli *cli, const struct method *method, struct arena *arena,
-			  void **ret_request)
-{
-	json_object *json = json_object_new_object();
-	int status = take_operand(cli, method, json);
-
-	if (status == 0)
-		return call_decode(cli, method, json, arena, ret_request);
-	json_object_put(json);
-	return status;
-}
-
 int call_request(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
 		 void **ret_request)
 {
@@ -114,6 +101,43 @@ int call_reply(struct cli *cli, const struct method *method, const void *request
 	cli_tell(cli, "%s", method->name);
 	r = ellu_call_method(cli->daemon, method->qualified_name, request, ret_reply, &error);
 	return r < 0 ? cli_fail_request(cli, r, error) : 0;
+}
+
+int call_json(struct cli *cli, const struct method *method, json_object *json, const void **ret_reply)
+{
+	struct arena arena;
+	void *request;
+	int status;
+
+	arena_init(&arena);
+	status = call_decode(cli, method, json, &arena, &request);
+	if (status == 0)
+		status = cli_connect(cli);
+	if (status == 0)
+		status = call_reply(cli, method, request, ret_reply);
+	arena_done(&arena);
+	return status;
+}
+
+int call_expecting(struct cli *cli, const char *name, json_object *json, const void **ret_reply,
+		   int expected, const struct ellu_error **ret_error)
+{
+	const struct method *method = method_named(name);
+	const struct ellu_error *error = NULL;
+	struct arena arena;
+	int r, status;
+	void *request;
+
+	arena_init(&arena);
+	status = call_decode(cli, method, json, &arena, &request);
+	r = status ? 0 : ellu_call_method(cli->daemon, method->qualified_name, request, ret_reply, &error);
+	arena_done(&arena);
+	if (status)
+		return -status;
+	if (r == 0 || r != expected)
+		return r == 0 ? 0 : -cli_fail(r, error);
+	*ret_error = error;
+	return 1;
 }
 
 static bool is_set(const struct method *method, const void *reply, const char *name)
@@ -385,17 +409,12 @@ static int add_below(const struct method *get, const void *reply, json_object **
 /* What an Update method changes, as it is. */
 static int get_record(struct cli *cli, const struct method *get, const void **ret_reply)
 {
-	struct arena arena;
-	void *request;
-	int status;
+	json_object *json = json_object_new_object();
+	int status = take_operand(cli, get, json);
 
-	arena_init(&arena);
-	status = decode_operand(cli, get, &arena, &request);
 	if (status == 0)
-		status = cli_connect(cli);
-	if (status == 0)
-		status = call_reply(cli, get, request, ret_reply);
-	arena_done(&arena);
+		return call_json(cli, get, json, ret_reply);
+	json_object_put(json);
 	return status;
 }
 
@@ -440,21 +459,36 @@ int command_write(struct cli *cli)
 	return status;
 }
 
+static int get_experiment(struct cli *cli, const struct ellu_ref *ref,
+			  const struct ellu_get_experiment_reply **ret_reply)
+{
+	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
+	const struct ellu_error *error;
+	int r;
+
+	request.project = cli->arguments.project;
+	request.experiment = ref;
+	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
+	return r < 0 ? cli_fail(r, error) : 0;
+}
+
 int call_experiment(struct cli *cli, const char *operand,
 		    const struct ellu_get_experiment_reply **ret_reply)
 {
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
 	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
-	const struct ellu_error *error;
 	int64_t id;
-	int r;
 
 	if (cli_is_id(operand, &id))
 		ref.id = &id;
 	else
 		ref.name = operand;
-	request.project = cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
-	return r < 0 ? cli_fail(r, error) : 0;
+	return get_experiment(cli, &ref, ret_reply);
+}
+
+int call_experiment_by_id(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply)
+{
+	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
+
+	ref.id = &id;
+	return get_experiment(cli, &ref, ret_reply);
 }

@@ -27,6 +27,12 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 int call_reply(struct cli *cli, const struct method *method, const void *request,
 	       const void **ret_reply);
 
+/* The same of what call_decode() makes of `json`; connects. */
+int call_json(struct cli *cli, const struct method *method, json_object *json, const void **ret_reply);
+/* The same, connected, where an error of that code is an answer too: 1 with it. Minus the exit status. */
+int call_expecting(struct cli *cli, const char *name, json_object *json, const void **ret_reply,
+		   int expected, const struct ellu_error **ret_error);
+
 /* Calls it and prints the reply, as the command's row says. */
 int call_and_print(struct cli *cli, const struct method *method, const void *request);
 /* The same of what call_request() makes of `json`, with the arguments over it. */
@@ -40,6 +46,7 @@ int call_list(struct cli *cli, const struct command *list, json_object *json);
 /* The experiment of that id or name, with the reply to free; connected. 0, or the exit status. */
 int call_experiment(struct cli *cli, const char *operand,
 		    const struct ellu_get_experiment_reply **ret_reply);
+int call_experiment_by_id(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply);
 
 /* ---- What a row of the table may run ---- */
 

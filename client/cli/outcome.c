@@ -51,24 +51,10 @@ void outcome_tell_failed(const struct cli *cli, const struct ellu_experiment *ex
 			 (long long) experiment->id, cli_same_daemon(&cli->arguments));
 }
 
-int outcome_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply)
-{
-	struct ellu_get_experiment_request request = ELLU_RECORD(struct ellu_get_experiment_request);
-	struct ellu_ref ref = ELLU_RECORD(struct ellu_ref);
-	const struct ellu_error *error;
-	int r;
-
-	ref.id = &id;
-	request.project = cli->arguments.project;
-	request.experiment = &ref;
-	r = ellu_get_experiment(cli->daemon, &request, ret_reply, &error);
-	return r < 0 ? cli_fail(r, error) : 0;
-}
-
 static int print_results(struct cli *cli, const struct follow *follow)
 {
 	const struct ellu_get_experiment_reply *reply;
-	int status = outcome_get_experiment(cli, follow->experiment_id, &reply);
+	int status = call_experiment_by_id(cli, follow->experiment_id, &reply);
 
 	if (status != 0)
 		return status;

@@ -12,8 +12,5 @@ int outcome_print_answer(const struct follow *follow);
 /* What was there, so that no task was needed. */
 int outcome_print_present(const struct record_type *type, const void *reply);
 
-/* An experiment as it is, with the reply to free. 0, or the exit status. */
-int outcome_get_experiment(struct cli *cli, int64_t id, const struct ellu_get_experiment_reply **ret_reply);
-
 /* How to ask again for what failed, if anything. */
 void outcome_tell_failed(const struct cli *cli, const struct ellu_experiment *experiment);

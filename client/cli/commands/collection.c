@@ -358,10 +358,8 @@ int command_collection_remove_rows(struct cli *cli)
 	const struct method *method = method_named(cli->command->method);
 	json_object *json = json_object_new_object(), *ids;
 	const struct ellu_delete_template_variables_reply *reply;
-	struct arena arena;
 	const void *answer;
 	char number[32];
-	void *request;
 	int status;
 
 	if (option_value(OPTION_IDS, cli->arguments.operands[1], &ids) < 0) {
@@ -371,13 +369,7 @@ int command_collection_remove_rows(struct cli *cli)
 	}
 	json_object_object_add(json, "collection", cli_ref(cli->arguments.operands[0]));
 	json_object_object_add(json, "ids", ids);
-	arena_init(&arena);
-	status = call_decode(cli, method, json, &arena, &request);
-	if (status == 0)
-		status = cli_connect(cli);
-	if (status == 0)
-		status = call_reply(cli, method, request, &answer);
-	arena_done(&arena);
+	status = call_json(cli, method, json, &answer);
 	if (status != 0)
 		return status;
 	reply = answer;

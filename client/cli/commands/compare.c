@@ -309,17 +309,11 @@ static int print_others(struct cli *cli, const struct method *method)
 	json_object *json = changed_of(cli);
 	const struct ellu_list_compared_cases_reply *page;
 	const void *reply;
-	struct arena arena;
-	void *request;
 	int status;
 
 	json_object_object_add(json, "limit", json_object_new_int(1));
 	json_object_object_add(json, "count", json_object_new_boolean(1));
-	arena_init(&arena);
-	status = call_decode(cli, method, json, &arena, &request);
-	if (status == 0)
-		status = call_reply(cli, method, request, &reply);
-	arena_done(&arena);
+	status = call_json(cli, method, json, &reply);
 	if (status != 0)
 		return status;
 	page = reply;

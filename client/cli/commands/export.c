@@ -36,27 +36,18 @@ static json_object *ref_of(json_object *record, const char *member)
 static json_object *get(struct export *export, const char *name, const char *member, json_object *ref,
 			int *ret_status)
 {
-	json_object *request = json_object_new_object();
-	const struct method *method = method_named(name);
+	json_object *request = json_object_new_object(), *reply = NULL, *found = NULL;
 	const struct ellu_error *error = NULL;
-	json_object *reply = NULL, *found = NULL;
-	struct arena arena;
-	void *decoded;
 	const void *answer;
 	int r;
 
-	arena_init(&arena);
 	json_object_object_add(request, member, ref);
-	*ret_status = call_decode(export->cli, method, request, &arena, &decoded);
-	r = *ret_status ? 0 : ellu_call_method(export->cli->daemon, method->qualified_name, decoded, &answer, &error);
-	arena_done(&arena);
-	if (r == ELLU_E_NOT_FOUND)
-		ellu_free(error);
-	else if (r < 0)
-		*ret_status = cli_fail(r, error);
-	if (*ret_status || r < 0)
+	r = call_expecting(export->cli, name, request, &answer, ELLU_E_NOT_FOUND, &error);
+	ellu_free(error);
+	*ret_status = r < 0 ? -r : 0;
+	if (r != 0)
 		return NULL;
-	r = record_encode(method->reply, answer, TO_CLIENT, &reply);
+	r = record_encode(method_named(name)->reply, answer, TO_CLIENT, &reply);
 	ellu_free(answer);
 	if (r == 0)
 		found = json_object_get(json_object_object_get(reply, member));

@@ -374,7 +374,7 @@ static int settle(struct matrix *matrix, size_t i)
 	const struct follow *follow = &matrix->follows[i];
 
 	if (follow->experiment_id > 0 &&
-	    outcome_get_experiment(matrix->cli, follow->experiment_id, &matrix->pairs[i].reply) != 0)
+	    call_experiment_by_id(matrix->cli, follow->experiment_id, &matrix->pairs[i].reply) != 0)
 		matrix->pairs[i].reply = NULL;
 	if (follow->outcome != 0)
 		return follow->outcome;

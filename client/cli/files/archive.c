@@ -152,28 +152,6 @@ static int open_archive(struct archive *archive, struct complaint *complaint)
 
 /* ---- Asking ---- */
 
-/* Takes the request. 0 with the reply to free, 1 with the error of that code, or minus the exit status. */
-static int ask(struct archive *archive, const char *name, json_object *request, const void **ret_reply,
-	       int expected, const struct ellu_error **ret_error)
-{
-	const struct method *method = method_named(name);
-	const struct ellu_error *error = NULL;
-	struct arena arena;
-	void *decoded;
-	int r, status;
-
-	arena_init(&arena);
-	status = call_decode(archive->cli, method, request, &arena, &decoded);
-	r = status ? 0 : ellu_call_method(archive->cli->daemon, method->qualified_name, decoded, ret_reply, &error);
-	arena_done(&arena);
-	if (status)
-		return -status;
-	if (r == 0 || r != expected)
-		return r == 0 ? 0 : -cli_fail(r, error);
-	*ret_error = error;
-	return 1;
-}
-
 static json_object *request_with(const char *member, json_object *value)
 {
 	json_object *request = json_object_new_object();
@@ -199,9 +177,9 @@ static int check_rows(struct archive *archive, const struct ellu_collection *wan
 	int64_t n_rows;
 	int status, r;
 
-	r = ask(archive, "GetCollection",
-		request_with("collection", request_with("name", json_object_new_string(wanted->name))),
-		(const void **) &reply, ELLU_E_NOT_FOUND, &error);
+	r = call_expecting(archive->cli, "GetCollection",
+			   request_with("collection", request_with("name", json_object_new_string(wanted->name))),
+			   (const void **) &reply, ELLU_E_NOT_FOUND, &error);
 	if (r > 0)
 		ellu_free(error);
 	if (r != 0)
@@ -262,14 +240,16 @@ static int import_template(struct archive *archive)
 
 	if (!content)
 		return 0;
-	r = ask(archive, "GetOrCreatePromptTemplate", request_with("prompt_template", json_object_get(content)),
-		(const void **) &reply, 0, &error);
+	r = call_expecting(archive->cli, "GetOrCreatePromptTemplate",
+			   request_with("prompt_template", json_object_get(content)), (const void **) &reply, 0,
+			   &error);
 	if (r == 0 && !reply->differs) {
 		id = *reply->prompt_template->id;
 	} else if (r == 0) {
 		request = request_with("prompt_template", ref_by_id(*reply->prompt_template->id));
 		r = members_copy(request, content, "messages response_format tools tool_choice");
-		r = ask(archive, "NewPromptTemplateVersion", request, (const void **) &next, ELLU_E_CONFLICT, &error);
+		r = call_expecting(archive->cli, "NewPromptTemplateVersion", request, (const void **) &next,
+				   ELLU_E_CONFLICT, &error);
 		/* One of its versions has it. */
 		if (r > 0 && error->id)
 			id = *error->id;
@@ -294,8 +274,9 @@ static int get_config(struct archive *archive, json_object *content, bool *ret_c
 	const struct ellu_get_or_create_llm_config_reply *reply;
 	const struct ellu_error *error;
 	const struct ellu_llm_config *config;
-	int r = ask(archive, "GetOrCreateLLMConfig", request_with("llm_config", json_object_get(content)),
-		    (const void **) &reply, 0, &error);
+	int r = call_expecting(archive->cli, "GetOrCreateLLMConfig",
+			       request_with("llm_config", json_object_get(content)), (const void **) &reply, 0,
+			       &error);
 
 	if (r < 0)
 		return r;
@@ -390,8 +371,9 @@ static int import_evaluator(struct archive *archive, json_object *use, json_obje
 	}
 	if (status)
 		return status;
-	r = ask(archive, "GetOrCreateEvaluator", request_with("evaluator", json_object_get(content)),
-		(const void **) &reply, 0, &error);
+	r = call_expecting(archive->cli, "GetOrCreateEvaluator",
+			   request_with("evaluator", json_object_get(content)), (const void **) &reply, 0,
+			   &error);
 	if (r < 0)
 		return -r;
 	ref = ref_by_id(*reply->evaluator->id);
@@ -446,7 +428,7 @@ static int import_experiment(struct archive *archive)
 		json_object_put(request);
 		return cli_fail(-ENOMEM, NULL);
 	}
-	r = ask(archive, "GetOrCreateExperiment", request, (const void **) &reply, 0, &error);
+	r = call_expecting(archive->cli, "GetOrCreateExperiment", request, (const void **) &reply, 0, &error);
 	if (r < 0)
 		return -r;
 	archive->id = reply->experiment->id;
@@ -520,7 +502,8 @@ static int finish(struct archive *archive)
 	if (!json_object_get_boolean(member_of(archive->experiment, "finished")) ||
 	    archive->n_responses != cases * epochs)
 		return 0;
-	r = ask(archive, "RunExperiment", request_with("experiment", ref_by_id(archive->id)), &reply, 0, &error);
+	r = call_expecting(archive->cli, "RunExperiment", request_with("experiment", ref_by_id(archive->id)),
+			   &reply, 0, &error);
 	if (r == 0)
 		ellu_free(reply);
 	return -r;
@@ -530,8 +513,9 @@ static int show(struct archive *archive)
 {
 	const struct ellu_get_experiment_reply *reply;
 	const struct ellu_error *error;
-	int status, r = ask(archive, "GetExperiment", request_with("experiment", ref_by_id(archive->id)),
-			    (const void **) &reply, 0, &error);
+	int status, r = call_expecting(archive->cli, "GetExperiment",
+				       request_with("experiment", ref_by_id(archive->id)),
+				       (const void **) &reply, 0, &error);
 	char number[32];
 
 	if (r < 0)
