@@ -9,11 +9,6 @@ cd "$3"
 # Where circles of files still stand, by the folder that each is in, to be taken out with its last one.
 # This is to be empty.
 files="
-client/cli
-client/cli/commands
-client/cli/files
-client/cli/report
-client/operations
 daemon/api
 daemon/backend
 daemon/backend/dialect
@@ -22,7 +17,6 @@ daemon/front/http
 daemon/queue
 daemon/work/experiment
 daemon/work/run
-proto/idl
 "
 # The same of folders, by the one that they are in.
 folders="
