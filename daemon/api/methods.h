@@ -1,7 +1,7 @@
 /*
- * The methods that take more than what the store does for them: it has a row for each that it
- * answers, and for each that makes a task. A handler begins with the call's decoded request; a
- * negative errno fails the call.
+ * Who may call a method, and who does it: the store has a row for each that it answers, and for each
+ * that makes a task; those that take more than that have a handler. It begins with the call's decoded
+ * request; a negative errno fails the call.
  */
 #pragma once
 

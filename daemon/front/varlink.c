@@ -1,4 +1,4 @@
-/* What a message means: the envelope, the service's own interface, and the way to the methods. */
+/* What a message means, and how an answer looks; the service's own interface. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,11 +9,8 @@ cd "$3"
 # Where circles of files still stand, by the folder that each is in, to be taken out with its last one.
 # This is to be empty.
 files="
-daemon/api
 daemon/backend
 daemon/backend/dialect
-daemon/front
-daemon/front/http
 daemon/queue
 daemon/work/experiment
 daemon/work/run
