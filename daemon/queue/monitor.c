@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/queue/event_rows.h"
 #include "daemon/queue/queue_state.h"
 
 struct monitor {
@@ -16,9 +15,9 @@ struct monitor {
 	struct audience_member member; // of its caller's
 	struct events_position position; // what was delivered
 	bool caught_up; // there is nothing in the store that was not delivered
-	bool reading; // a page is with the store, or waits
-	void (*page_waits)(struct monitor *monitor); // for monitor_go_on(), then this takes it; or NULL
-	bool reading_waits; // for monitor_go_on()
+	struct monitor_reader reader;
+	bool page_waits; // for monitor_go_on(), and so the next
+	bool reading_waits;
 	bool is_next; // to be told what there is in memory
 	bool moved; // there is progress to tell
 	bool paused;
@@ -27,11 +26,6 @@ struct monitor {
 	int n_pins; // who is about to use it again; the last one frees
 	int64_t n_moves; // of progress, when it was last told
 	int64_t told_usec; // when that was, monotonic
-	union {
-		struct store_request request;
-		struct events_tasks_page tasks;
-		struct events_page events;
-	} page;
 };
 
 static void read_on(struct monitor *monitor);
@@ -43,8 +37,10 @@ static struct monitor *monitor_of(const struct audience_member *member)
 
 static void unpin(struct monitor *monitor)
 {
-	if (!--monitor->n_pins && monitor->freed)
-		free(monitor);
+	if (--monitor->n_pins)
+		return;
+	monitor_page_leave(&monitor->reader);
+	free(monitor);
 }
 
 static bool is_idle(const struct monitor *monitor)
@@ -82,96 +78,42 @@ static void end(struct monitor *monitor, const struct fault *fault)
 
 /* ---- Reading ---- */
 
-/* The store can be read before its answer to who wrote is here. */
-static void note_read(struct monitor *monitor, int64_t task_id, int64_t sequence,
-		      const struct ellu_progress *progress)
+/* In the order of the page, as far as there is room. */
+static void take_page(struct monitor *monitor, struct monitor_page *page)
 {
-	struct live_task *task = live_task_find(&monitor->queue->tasks, task_id);
-
-	if (task && task->sequence_read < sequence)
-		task->sequence_read = sequence;
-	if (task && progress)
-		live_task_set_progress(task, progress);
-}
-
-static void show(struct monitor *monitor, const struct ellu_task *stored)
-{
-	struct ellu_task task = *stored;
-
-	note_read(monitor, task.id, task.sequence, task.progress);
-	queue_overlay(monitor->queue, &task);
-	monitor->position.introduced_id = task.id;
-	deliver(monitor, &task, NULL, NULL);
-}
-
-static void take_tasks(struct monitor *monitor)
-{
-	const struct events_tasks_page *page = &monitor->page.tasks;
-
-	monitor->position = page->ret_position;
-	for (size_t i = 0; i < page->ret_n_tasks && !is_idle(monitor); i++)
-		show(monitor, page->ret_tasks[i]);
-	if (!page->ret_n_tasks)
-		monitor->position.introduced_id = monitor->position.known_id;
-}
-
-static void introduce(struct monitor *monitor, const struct ellu_task *task, int64_t number)
-{
-	monitor->position.number = number - 1;
-	monitor->position.known_id = task->id;
-	show(monitor, task);
-}
-
-static void take_events(struct monitor *monitor)
-{
-	struct events_page *page = &monitor->page.events;
 	size_t i = 0;
 
-	while (i < page->ret_n_rows && !is_idle(monitor)) {
-		const struct task_event_row *row = &page->ret_rows[i];
-		struct ellu_task_event event;
+	while (i < page->n_replies && !is_idle(monitor)) {
+		struct monitor_reply *reply = &page->replies[i++];
 
-		if (row->task_id > monitor->position.known_id) {
-			introduce(monitor, row->task, row->number);
-			continue;
-		}
-		i = event_rows_gather(&page->request.arena, page->ret_rows, page->ret_n_rows, i,
-				      &event);
-		if (!i) {
-			(void)fault_oom(&page->request.fault);
-			end(monitor, &page->request.fault);
-			return;
-		}
-		monitor->position.number = page->ret_rows[i - 1].number;
-		note_read(monitor, event.task_id, event.sequence, event.progress);
-		deliver(monitor, NULL, &event, NULL);
+		monitor->position = reply->position;
+		deliver(monitor, reply->task, reply->event, page->shared ? &reply->share : NULL);
 	}
-	if (i == page->ret_n_rows)
-		monitor->position.number = page->ret_number;
-	monitor->caught_up = !is_idle(monitor) && !page->ret_more;
+	if (i == page->n_replies)
+		monitor->position = page->position;
+	monitor->caught_up = !is_idle(monitor) && page->is_last;
 	if (monitor->caught_up && monitor->n_moves < monitor->queue->monitors.n_moves) {
 		monitor->moved = true;
 		audience_wake_soon(monitor->member.audience);
 	}
 }
 
-static void finish_page(struct monitor *monitor, void (*take)(struct monitor *monitor))
+static void finish_page(struct monitor *monitor)
 {
-	struct store_request *request = &monitor->page.request;
-	struct queue *queue = monitor->queue;
+	struct monitor_page *page = monitor->reader.page;
+	const struct store_request *request = &page->op.request;
 
-	monitor->reading = false;
-	monitor->page_waits = NULL;
-	if (!monitor->freed && request->result < 0)
+	monitor->n_pins++;
+	monitor->page_waits = false;
+	if (request->result < 0)
 		end(monitor, &request->fault);
 	else if (!is_idle(monitor))
-		take(monitor);
-	store_request_done(request);
+		take_page(monitor, page);
+	monitor_page_leave(&monitor->reader);
 	if (!monitor->freed && monitor->options.has_read)
 		monitor->options.has_read(monitor->options.userdata);
 	read_on(monitor);
 	unpin(monitor);
-	queue_count_outstanding(queue, -1);
 }
 
 static bool must_wait(const struct monitor *monitor, int64_t took_usec)
@@ -185,25 +127,14 @@ static bool may_read(const struct monitor *monitor)
 	return !monitor->options.may_read || monitor->options.may_read(monitor->options.userdata);
 }
 
-/* The store may have answered many monitors of one caller at once. */
-static void take_page(struct store_request *request, void (*take)(struct monitor *monitor))
+/* Many of one caller may have read it. */
+static void on_page(struct monitor_reader *reader, int64_t took_usec)
 {
-	struct monitor *monitor = request->userdata;
+	struct monitor *monitor = (struct monitor *)((char *)reader - offsetof(struct monitor, reader));
 
-	if (!monitor->freed && must_wait(monitor, request->took_usec))
-		monitor->page_waits = take;
-	else
-		finish_page(monitor, take);
-}
-
-static void on_tasks(struct store_request *request)
-{
-	take_page(request, take_tasks);
-}
-
-static void on_events(struct store_request *request)
-{
-	take_page(request, take_events);
+	monitor->page_waits = must_wait(monitor, took_usec);
+	if (!monitor->page_waits)
+		finish_page(monitor);
 }
 
 /* Whether the store has what it was not told. */
@@ -215,41 +146,44 @@ static bool is_behind(const struct monitor *monitor)
 /* And somebody is to be told of it. */
 static bool wants_page(const struct monitor *monitor)
 {
-	return !monitor->reading && is_behind(monitor) && !is_idle(monitor);
+	return !monitor->reader.page && is_behind(monitor) && !is_idle(monitor);
 }
 
-static void read_page(struct monitor *monitor)
+/* Progress since then is yet to be told to who is shown a page that another one asked for. */
+static bool share_page(struct monitor *monitor, const struct monitor_query *query)
 {
-	const struct events_position *position = &monitor->position;
-	struct store *store = monitor->queue->options.store;
-	struct loop *loop = monitor->queue->options.loop;
+	if (!monitor_page_join(monitor->queue, query, &monitor->reader))
+		return false;
+	if (query->position.number < 0 && monitor->n_moves > monitor->reader.page->n_moves)
+		monitor->n_moves = monitor->reader.page->n_moves;
+	return true;
+}
 
-	monitor->reading = true;
+/* -ENOMEM. */
+static int read_if_room(struct monitor *monitor)
+{
+	const struct monitor_query query = {
+		.scope = monitor->options.scope,
+		.uid = monitor->options.uid,
+		.position = monitor->position,
+	};
+
+	monitor->reading_waits = false;
 	monitor->caught_up = false;
-	monitor->n_pins++;
-	queue_count_outstanding(monitor->queue, 1);
-	if (position->number < 0 || position->introduced_id < position->known_id) {
-		monitor->page.tasks = (struct events_tasks_page){
-			.scope = monitor->options.scope, .position = *position
-		};
-		store_request_init(&monitor->page.request, loop, on_tasks, monitor);
-		monitor->page.request.uid = monitor->options.uid;
-		store_events_tasks_page(store, &monitor->page.tasks);
-	} else {
-		monitor->page.events = (struct events_page){
-			.scope = monitor->options.scope, .position = *position
-		};
-		store_request_init(&monitor->page.request, loop, on_events, monitor);
-		monitor->page.request.uid = monitor->options.uid;
-		store_events_page(store, &monitor->page.events);
-	}
+	if (share_page(monitor, &query))
+		return 0;
+	monitor->reading_waits = !may_read(monitor);
+	return monitor->reading_waits ? 0 : monitor_page_read(monitor->queue, &query, &monitor->reader);
 }
 
-static void read_if_room(struct monitor *monitor)
+static void read_or_end(struct monitor *monitor)
 {
-	monitor->reading_waits = !may_read(monitor);
-	if (!monitor->reading_waits)
-		read_page(monitor);
+	struct fault fault = { 0 };
+
+	if (read_if_room(monitor) == 0)
+		return;
+	(void)fault_oom(&fault);
+	end(monitor, &fault);
 }
 
 static void read_on(struct monitor *monitor)
@@ -259,7 +193,7 @@ static void read_on(struct monitor *monitor)
 	if (must_wait(monitor, 0))
 		monitor->reading_waits = true;
 	else
-		read_if_room(monitor);
+		read_or_end(monitor);
 }
 
 /* ---- Being fed ---- */
@@ -378,7 +312,7 @@ static bool has_news(const struct monitor *monitor)
 static int64_t due_usec(const struct audience_member *member)
 {
 	const struct monitor *monitor = monitor_of(member);
-	bool reads = monitor->reading || monitor->reading_waits;
+	bool reads = monitor->reader.page || monitor->reading_waits;
 
 	if (is_idle(monitor) || reads)
 		return 0;
@@ -403,7 +337,7 @@ static int64_t tell(struct audience_member *member)
 		deliver(monitor, NULL, &monitors->news->event,
 			share_at(monitors->news_share, &monitor->position));
 	} else if (is_behind(monitor)) {
-		read_if_room(monitor);
+		read_or_end(monitor);
 	} else {
 		return tell_progress(monitor);
 	}
@@ -424,9 +358,9 @@ void monitor_go_on(struct monitor *monitor)
 	monitor->reading_waits = false; // what is done now may have to wait again
 	audience_go_on(&monitor->member);
 	if (monitor->page_waits)
-		finish_page(monitor, monitor->page_waits);
+		finish_page(monitor);
 	else if (reading_waits && wants_page(monitor))
-		read_if_room(monitor);
+		read_or_end(monitor);
 	unpin(monitor);
 }
 
@@ -437,6 +371,7 @@ int monitor_new(struct queue *queue, const struct monitor_options *options,
 {
 	struct monitors *monitors = &queue->monitors;
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
+	int r;
 
 	if (!monitor)
 		return -ENOMEM;
@@ -446,6 +381,7 @@ int monitor_new(struct queue *queue, const struct monitor_options *options,
 	}
 	monitor->queue = queue;
 	monitor->options = *options;
+	monitor->reader.ready = on_page;
 	monitor->position = options->position;
 	/* Who goes on knows the tasks as they were: progress, and a hold of the moment, are no
 	 * events to catch up with. */
@@ -457,9 +393,13 @@ int monitor_new(struct queue *queue, const struct monitor_options *options,
 		monitor->next->link = &monitor->next;
 	monitors->first = monitor;
 	queue->n_watches++;
-	read_on(monitor);
-	*ret_monitor = monitor;
-	return 0;
+	monitor->reading_waits = must_wait(monitor, 0);
+	r = monitor->reading_waits ? 0 : read_if_room(monitor);
+	if (r < 0)
+		monitor_free(monitor);
+	else
+		*ret_monitor = monitor;
+	return r;
 }
 
 struct monitor *monitor_free(struct monitor *monitor)
@@ -473,8 +413,6 @@ struct monitor *monitor_free(struct monitor *monitor)
 	monitor->queue->n_watches--;
 	monitor->freed = true;
 	monitor->caught_up = false;
-	if (monitor->page_waits)
-		finish_page(monitor, monitor->page_waits);
 	unpin(monitor);
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/queue/audience.h"
+#include "daemon/queue/monitor_page.h"
 #include "daemon/store/events.h"
 #include "proto/wire/fault.h"
 
@@ -29,6 +30,7 @@ struct monitors {
 	struct audiences audiences; // of their callers
 	const struct task_news *news; // what is being told, and its share; or NULL
 	struct monitor_share *news_share;
+	struct monitor_page *pages[MONITOR_PAGE_BUCKETS]; // being read or taken
 	int64_t number; // the last event that the store told of
 	struct live_task *moved; // tasks with progress, the latest first
 	int64_t n_moves;

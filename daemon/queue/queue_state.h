@@ -5,7 +5,7 @@
  *	running.c	a task from its claim to its end, and what its owner wants of it meanwhile
  *	budget.c	who is on hold for what was spent, and when that is over
  *	news.c	what is told of a task
- *	watch.c, watch_history.c, watch_cursor.c, monitor.c, audience.c, event_rows.c	who is told
+ *	watch.c, watch_history.c, watch_cursor.c, monitor.c, monitor_page.c, audience.c, event_rows.c	who is told
  *	live_task.c	the state that it is in
  *	trial.c, schedule.c, rejections.c	who may start, and when
  *	rest.c	who waits until nothing runs

@@ -2,6 +2,7 @@
  * Monitor: every task that the caller may see, each change and log line once and in order; also
  * for one who reads late, comes back with his cursor, or lives through a daemon's end.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +298,69 @@ START_TEST(many_present_tasks)
 }
 END_TEST
 
+/* Processor time that the reader of short pages took so far. */
+static double reader_seconds(void)
+{
+	static const char *const find =
+		"for task in /proc/%d/task/*; do [ $(cat $task/comm) = store-reader ] && cat $task/schedstat; done";
+	FILE *out = popen(text(find, (int)daemon_pid(server)), "r");
+	long long nanoseconds;
+
+	ck_assert(out && fscanf(out, "%lld", &nanoseconds) == 1);
+	pclose(out);
+	return (double)nanoseconds / 1e9;
+}
+
+static void await_shown(struct monitor_trail *trail, struct wire *wire, int64_t id)
+{
+	while (!monitor_trail_find(trail, id))
+		take(trail, wire);
+}
+
+/* What many read at the same time the store reads once, or a few times; each is told all of it. */
+START_TEST(many_at_once)
+{
+	enum { TASKS = 60, ALONE = 10, MANY = 100 };
+	static struct monitor_trail trails[MANY];
+	struct wire *own, *wires[MANY];
+	double before, alone, together;
+	int64_t last = 0;
+
+	begin_with(daemon_start(NULL));
+	own = daemon_connect(server);
+	sim_control(sim, "{'hang_rate':1}");
+	wire_call(own, "CreateCollection", "{'collection':{'name':'one','variables':[{'topic':'x'}]}}");
+	for (int i = 0; i < TASKS; i++)
+		last = experiment_submit(own, &(struct experiment) {
+			.name = text("task %d", i), .url = sim_url(sim),
+			.more = "'collection':{'ref':{'name':'one'}}" });
+	before = reader_seconds();
+	for (int i = 0; i < ALONE; i++) {
+		struct monitor_trail trail = { 0 };
+
+		await_shown(&trail, monitor(&trail), last);
+	}
+	alone = (reader_seconds() - before) / ALONE;
+	for (int i = 0; i < MANY; i++)
+		wires[i] = daemon_connect(server);
+	before = reader_seconds();
+	daemon_signal(server, SIGSTOP);
+	for (int i = 0; i < MANY; i++)
+		wire_start(wires[i], "'more':true", "Monitor", "{}");
+	daemon_signal(server, SIGCONT);
+	for (int i = 0; i < MANY; i++)
+		await_shown(&trails[i], wires[i], last);
+	together = reader_seconds() - before;
+	ck_assert_msg(together < alone * MANY / 4, "%f s, one by itself %f s", together, alone);
+	(void)wire_call(own, "CancelTask", "{'id':%lld}", (long long)last);
+	for (int i = 0; i < MANY; i++) {
+		take_until_ended(&trails[i], wires[i], last);
+		ck_assert_uint_eq(trails[i].n_tasks, TASKS);
+	}
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* ---- Two users ---- */
 
 /* Until the end of a task of its own that is submitted while the other user's run. */
@@ -371,6 +435,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(present_and_new_tasks, rejected_task, holds, refusals, goes_on_behind_each_reply,
-			 goes_on_over_kills, slow_reader, many_present_tasks, only_what_may_be_seen,
+			 goes_on_over_kills, slow_reader, many_present_tasks, many_at_once, only_what_may_be_seen,
 			 progress_is_coalesced);
 }
