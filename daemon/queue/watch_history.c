@@ -336,8 +336,8 @@ void watch_read(struct watch *watch)
 	read_page(watch);
 }
 
-void watch_take(struct watch *watch, const struct ellu_task *task, const struct task_event_row *rows,
-		size_t n_rows)
+void watch_start_with(struct watch *watch, const struct ellu_task *task,
+		      const struct task_event_row *rows, size_t n_rows)
 {
 	watch->reading = true;
 	store_request_init(&watch->page.request, NULL, NULL, NULL);

@@ -11,14 +11,9 @@
 #include "proto/text/template.h"
 #include "proto/usage.h"
 
-static struct arena *memory(struct open_case *open_case)
-{
-	return &open_case->record.request.arena;
-}
-
 struct arena *case_memory(struct open_case *open_case)
 {
-	return memory(open_case);
+	return &open_case->record.request.arena;
 }
 
 const char *case_name(const struct open_case *open_case, char text[static CASE_NAME_SIZE])
@@ -68,7 +63,7 @@ static struct open_case *case_open(struct experiment_run *run, const struct run_
 /* Moves the run's sum to what the case takes now; `values` its row's, once they are read. */
 static void weigh(struct open_case *open_case, size_t values)
 {
-	size_t bytes = arena_size(memory(open_case)) + arena_size(&open_case->asking.call.arena);
+	size_t bytes = arena_size(case_memory(open_case)) + arena_size(&open_case->asking.call.arena);
 
 	open_case->values_size += values;
 	bytes += open_case->values_size;
@@ -132,7 +127,7 @@ static int write_transcript(struct open_case *open_case, const char **ret_text)
 		if (r >= 0)
 			r = json_object_array_add(list, message);
 	}
-	*ret_text = r >= 0 ? arena_strdup(memory(open_case), json_text(list, NULL)) : NULL;
+	*ret_text = r >= 0 ? arena_strdup(case_memory(open_case), json_text(list, NULL)) : NULL;
 	json_object_put(list);
 	return *ret_text ? 0 : -ENOMEM;
 }
@@ -279,7 +274,7 @@ static int mark_decided(struct open_case *open_case, const struct run_case *row)
 	const size_t n = case_units(open_case->run);
 	size_t at = 0;
 
-	open_case->units = arena_array(memory(open_case), n, sizeof(*open_case->units));
+	open_case->units = arena_array(case_memory(open_case), n, sizeof(*open_case->units));
 	if (!open_case->units)
 		return -ENOMEM;
 	for (size_t i = 0; i < row->n_decided; i++)
@@ -363,9 +358,9 @@ static int add_transcript(struct open_case *open_case, const char *text)
 
 	if (!text)
 		return 0;
-	if (record_list_from_text(&ellu_message_type, text, FROM_STORE, memory(open_case), &messages, &n) < 0)
+	if (record_list_from_text(&ellu_message_type, text, FROM_STORE, case_memory(open_case), &messages, &n) < 0)
 		return -ENOMEM;
-	list = arena_array(memory(open_case), n_before + n, sizeof(*list));
+	list = arena_array(case_memory(open_case), n_before + n, sizeof(*list));
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_before + n; i++)
@@ -380,12 +375,12 @@ static int resume_judging(struct open_case *open_case, const struct run_case *ro
 	if (add_transcript(open_case, row->transcript) < 0)
 		return -ENOMEM;
 	if (row->response_text) {
-		open_case->text = arena_strdup(memory(open_case), row->response_text);
+		open_case->text = arena_strdup(case_memory(open_case), row->response_text);
 		if (!open_case->text)
 			return -ENOMEM;
 	}
 	open_case->facts = row->facts;
-	open_case->facts.finish_reason = arena_strdup(memory(open_case), row->facts.finish_reason);
+	open_case->facts.finish_reason = arena_strdup(case_memory(open_case), row->facts.finish_reason);
 	if (row->facts.finish_reason && !open_case->facts.finish_reason)
 		return -ENOMEM;
 	if (mark_decided(open_case, row) < 0)
@@ -459,22 +454,22 @@ static bool read_values(struct open_case *open_case, const char *input_values)
 /* The template may go with the page that it came in. What a judge reads is kept. */
 static int keep_messages(struct open_case *open_case)
 {
-	struct ellu_message *kept = arena_array(memory(open_case), open_case->n_messages,
+	struct ellu_message *kept = arena_array(case_memory(open_case), open_case->n_messages,
 						sizeof(*kept));
 	const struct ellu_message **list =
-		arena_array(memory(open_case), open_case->n_messages, sizeof(*list));
+		arena_array(case_memory(open_case), open_case->n_messages, sizeof(*list));
 
 	if (!kept || !list)
 		return -ENOMEM;
 	for (size_t i = 0; i < open_case->n_messages; i++) {
 		kept[i] = ELLU_RECORD(struct ellu_message);
-		kept[i].role = arena_strdup(memory(open_case), open_case->messages[i]->role);
+		kept[i].role = arena_strdup(case_memory(open_case), open_case->messages[i]->role);
 		kept[i].content = open_case->messages[i]->content;
 		kept[i].parts = open_case->messages[i]->parts;
 		kept[i].n_parts = open_case->messages[i]->n_parts;
 		kept[i].n_tool_calls = open_case->messages[i]->n_tool_calls;
 		kept[i].tool_calls = tool_calls_copy(open_case->messages[i]->tool_calls,
-						     kept[i].n_tool_calls, memory(open_case));
+						     kept[i].n_tool_calls, case_memory(open_case));
 		if (!kept[i].role || !kept[i].tool_calls)
 			return -ENOMEM;
 		list[i] = &kept[i];
@@ -492,7 +487,7 @@ static bool render_request(struct open_case *open_case, const struct run_case *r
 
 	if (prompt_is_empty(prompt))
 		return true;
-	if (prompt_render(prompt, open_case->values, memory(open_case), &open_case->messages,
+	if (prompt_render(prompt, open_case->values, case_memory(open_case), &open_case->messages,
 			  &open_case->n_messages, &fault) >= 0) {
 		open_case->n_prompt = open_case->n_messages;
 		if (!own || keep_messages(open_case) >= 0)

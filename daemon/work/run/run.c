@@ -92,7 +92,8 @@ static void cancel_calls(struct run *run)
 			    run->task.task_id);
 }
 
-void run_drain_calls(struct run *run)
+/* Has what waits in the backend come back; what is in flight finishes. */
+static void drain_calls(struct run *run)
 {
 	if (run->drained || !run->flow)
 		return;
@@ -168,7 +169,7 @@ void run_go_on(struct run *run)
 	bool done = run->phase == RUN_RUNNING && run->kind->issue(run);
 
 	if (run->over_budget)
-		run_drain_calls(run);
+		drain_calls(run);
 	if (run->phase == RUN_RUNNING && run->n_outstanding == 0) {
 		if (done) {
 			run->phase = RUN_CONCLUDING;
@@ -383,6 +384,6 @@ void run_abort(struct run *run)
 void run_drain(struct run *run)
 {
 	run_stop(run, false);
-	run_drain_calls(run);
+	drain_calls(run);
 	run_go_on(run);
 }

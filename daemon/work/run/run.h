@@ -302,8 +302,6 @@ void run_fail(struct run *run, const struct fault *fault);
 void run_fail_oom(struct run *run);
 /* Ends it as PENDING; `cancel`: aborts what is in flight. */
 void run_stop(struct run *run, bool cancel);
-/* Has what waits in the backend come back; what is in flight finishes. */
-void run_drain_calls(struct run *run);
 /* The answer of a store operation came: counts it, and fails the run over an error. */
 bool run_take_answer(struct run *run, const struct store_request *request);
 /* The same of what the run can do without: an error is logged, and true answered. */
