@@ -11,9 +11,6 @@ cd "$3"
 files="
 daemon/backend
 daemon/backend/dialect
-daemon/queue
-daemon/work/experiment
-daemon/work/run
 "
 # The same of folders, by the one that they are in.
 folders="
