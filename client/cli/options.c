@@ -110,10 +110,11 @@ struct parser {
 	const struct command *command;
 };
 
-static int usage_error(const struct command *command)
+static int usage_error(const struct command *command, const char *group)
 {
-	fprintf(stderr, "Try: elluminate%s%s --help\n", command ? " " : "",
-		command ? command->name : "");
+	const char *about = command ? command->name : group;
+
+	fprintf(stderr, "Try: elluminate%s%s --help\n", about ? " " : "", about ? about : "");
 	return EXIT_USAGE;
 }
 
@@ -225,7 +226,7 @@ static int take_long(struct parser *parser, const char *word, const char *next)
 		cli_error("--%s needs a value: --%s %s", option->name, option->name, option->value);
 		return 0;
 	}
-	if (!option->value && value) {
+	if (!option->value && value && !option->field) {
 		cli_error("--%s takes no value", option->name);
 		return 0;
 	}
@@ -304,25 +305,25 @@ static int check(const struct parser *parser)
 
 	if (arguments->user && arguments->system) {
 		cli_error("--user and --system exclude each other");
-		return usage_error(command);
+		return usage_error(command, NULL);
 	}
 	if (arguments->bus && (arguments->socket || arguments->user || arguments->system)) {
 		cli_error("--bus excludes --socket, --user and --system");
-		return usage_error(command);
+		return usage_error(command, NULL);
 	}
 	if (arguments->json && arguments->format) {
 		cli_error("--json and --format exclude each other");
-		return usage_error(command);
+		return usage_error(command, NULL);
 	}
 	if (arguments->help || arguments->version)
 		return 0;
 	if (arguments->group && !command) {
 		say_incomplete(parser->commands, arguments->group);
-		return usage_error(NULL);
+		return usage_error(NULL, arguments->group);
 	}
 	if (command && arguments->n_operands < command->operands_min) {
 		cli_error("%s: expected %s", command->name, command->operands);
-		return usage_error(command);
+		return usage_error(command, NULL);
 	}
 	return 0;
 }
@@ -342,9 +343,9 @@ int options_parse(const struct commands *commands, int argc, char **argv,
 		} else if (!options_end && argv[i][0] == '-' && argv[i][1]) {
 			taken = take_option(&parser, argv[i], argv[i + 1]);
 			if (taken == 0)
-				return usage_error(parser.command);
+				return usage_error(parser.command, ret_arguments->group);
 		} else if (!take_word(&parser, argv[i])) {
-			return usage_error(parser.command);
+			return usage_error(parser.command, ret_arguments->group);
 		}
 	}
 	*ret_command = parser.command;

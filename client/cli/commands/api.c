@@ -12,6 +12,7 @@
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/text/near_name.h"
 
 static int print_reply(const struct ellu_raw_reply *reply)
 {
@@ -23,6 +24,19 @@ static int print_reply(const struct ellu_raw_reply *reply)
 
 	json_object_put(json);
 	return status;
+}
+
+/* As cli_fail(). */
+static int fail(struct cli *cli, int code, const struct ellu_error *error)
+{
+	struct near_name near = NEAR_NAME(cli->operand);
+
+	for (size_t i = 0; code == ELLU_E_METHOD_NOT_FOUND && i < elluminate_interface.n_methods; i++)
+		near_name_show(&near, elluminate_interface.methods[i].name);
+	code = cli_fail(code, error);
+	if (near.nearest)
+		cli_note(cli, "Did you mean %s?", near.nearest);
+	return code;
 }
 
 static int call_many(struct cli *cli, const char *method, const char *parameters)
@@ -39,7 +53,7 @@ static int call_many(struct cli *cli, const char *method, const char *parameters
 		ellu_free(reply);
 	}
 	ellu_stream_close(stream);
-	return r < 0 ? cli_fail(r, error) : status;
+	return r < 0 ? fail(cli, r, error) : status;
 }
 
 static int call_once(struct cli *cli, const char *method, const char *parameters)
@@ -49,7 +63,7 @@ static int call_once(struct cli *cli, const char *method, const char *parameters
 	int status, r = ellu_call_raw(cli->daemon, method, parameters, &reply, &error);
 
 	if (r < 0)
-		return cli_fail(r, error);
+		return fail(cli, r, error);
 	status = print_reply(reply);
 	ellu_free(reply);
 	return status;

@@ -1,5 +1,6 @@
 /* elluminate experiment responses, case, annotate, edit-rating: what was answered, and what is said of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -22,13 +23,21 @@ static enum meaning meaning_of(const char *rating)
 	return !rating ? MEANING_WARNING : strcmp(rating, "YES") == 0 ? MEANING_GOOD : MEANING_BAD;
 }
 
+/* Each line behind the blanks of the first, so that no answer looks like what is printed around it. */
 static void print_indented(const char *before, const char *text)
 {
-	if (!text || !*text)
-		return;
-	fputs(before, stdout);
-	text_print(stdout, text);
-	putchar('\n');
+	const int blanks = (int) strspn(before, " ");
+	char *copy = text && *text ? strdup(text) : NULL, *rest = copy;
+
+	for (char *line; copy && (line = strsep(&rest, "\n"));) {
+		if (line == copy)
+			fputs(before, stdout);
+		else
+			printf("%*s", *line ? blanks : 0, "");
+		text_print(stdout, line);
+		putchar('\n');
+	}
+	free(copy);
 }
 
 static void print_verdict(const struct ellu_rating *rating)

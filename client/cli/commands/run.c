@@ -101,10 +101,14 @@ static int make(struct cli *cli, struct experiment_file *file, const struct ellu
 
 /* ---- Either ---- */
 
-static void tell_notes(const struct cli *cli, const struct experiment_file *file)
+/* Once, however many experiments the file makes. */
+static void tell_notes(const struct cli *cli, struct experiment_file *file)
 {
-	for (size_t i = 0; i < json_object_array_length(file->notes); i++)
+	const size_t n = json_object_array_length(file->notes);
+
+	for (size_t i = 0; i < n; i++)
 		cli_note(cli, "%s", json_object_get_string(json_object_array_get_idx(file->notes, i)));
+	(void) json_object_array_del_idx(file->notes, 0, n);
 }
 
 static int run_file(struct cli *cli, struct experiment_file *file)

@@ -110,6 +110,12 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		if (criterion->check)
 			fprintf(out, "  (%s%s%s)", criterion->check->kind, criterion->check->value ? " " : "",
 				criterion->check->value ? criterion->check->value : "");
+	} else if (type == &ellu_column_type) {
+		const struct ellu_column *column = record;
+
+		fprintf(out, "%s  (%s%s%s)", column->name, column->type ? column->type : "text",
+			column->default_value ? ", by default " : "",
+			column->default_value ? column->default_value : "");
 	} else if (type == &ellu_message_type) {
 		const struct ellu_message *message = record;
 
