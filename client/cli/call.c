@@ -135,7 +135,7 @@ int call_expecting(struct cli *cli, const char *name, json_object *json, const v
 	if (status)
 		return -status;
 	if (r == 0 || r != expected)
-		return r == 0 ? 0 : -cli_fail(r, error);
+		return r == 0 ? 0 : -cli_fail_request(cli, r, error);
 	*ret_error = error;
 	return 1;
 }

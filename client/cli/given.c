@@ -162,12 +162,16 @@ bool options_blame_missing(const struct command *command, const char *field, con
 bool options_blame(const struct arguments *arguments, const char *field, const char *message,
 		   struct complaint *ret_complaint)
 {
-	static const char item[] = "experiments[";
+	static const char item[] = "experiments[", check[] = "criteria[0].check";
 	bool is_operand = strncmp(field, item, strlen(item)) == 0;
 	size_t index = is_operand ? strtoul(field + strlen(item), NULL, 10) : 0;
 
 	if (is_operand && index < arguments->n_operands) {
 		complain(ret_complaint, "%s: %s", arguments->operands[index], without_path(message, field));
+		return true;
+	}
+	if (arguments->check && strstr(field, check)) {
+		complain(ret_complaint, "--check %s: %s", arguments->check, without_path(message, field));
 		return true;
 	}
 	for (size_t i = 0; *field && i < arguments->n_given; i++) {

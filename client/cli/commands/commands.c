@@ -114,7 +114,7 @@ static const struct option cases = { "cases", "N", "what do so many cases show?"
 				     .letter = 'n' };
 static const struct option *const power_options[] = { &difference, &cases, &discordant, &power, NULL };
 static const struct option *const cost_options[] = { &cost_by, NULL };
-static const struct option import_name = { "name", "NAME", "what the experiment of an archive shall be called",
+static const struct option import_name = { "name", "NAME", "what the experiment, or the collection, of an archive shall be called",
 					   OPTION_TEXT, OWN(name) };
 static const struct option *const promptfoo_options[] = { &force, &import_name, NULL };
 static const struct option web_url = { "url", "URL", "where it is reached, behind a proxy", OPTION_TEXT, OWN(url) };

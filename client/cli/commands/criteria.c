@@ -1,16 +1,21 @@
 /* elluminate criteria …: questions as they stand on the command line. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "client/cli/call.h"
 
-/* KIND, or KIND=VALUE. */
+/* KIND, or KIND=VALUE; `starts-with` is what options would call it. */
 static json_object *check_of(const char *text)
 {
 	json_object *check = json_object_new_object();
 	size_t size = strcspn(text, "=");
+	char kind[32];
 
-	json_object_object_add(check, "kind", json_object_new_string_len(text, (int) size));
+	snprintf(kind, sizeof(kind), "%.*s", (int) size, text);
+	for (char *c = kind; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	json_object_object_add(check, "kind", json_object_new_string(kind));
 	if (text[size])
 		json_object_object_add(check, "value", json_object_new_string(text + size + 1));
 	return check;

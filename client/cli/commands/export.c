@@ -32,7 +32,7 @@ static json_object *ref_of(json_object *record, const char *member)
 }
 
 /* What a Get method answers to its `ref`, which is taken: the `member` that both are of, as JSON. NULL with the
- * exit status in *ret_status, where 0 is: it is not there. */
+ * exit status in *ret_status, where 0 is: it is not there, which is fine but for the experiment itself. */
 static json_object *get(struct export *export, const char *name, const char *member, json_object *ref,
 			int *ret_status)
 {
@@ -42,7 +42,8 @@ static json_object *get(struct export *export, const char *name, const char *mem
 	int r;
 
 	json_object_object_add(request, member, ref);
-	r = call_expecting(export->cli, name, request, &answer, ELLU_E_NOT_FOUND, &error);
+	r = call_expecting(export->cli, name, request, &answer,
+			   strcmp(member, "experiment") == 0 ? 0 : ELLU_E_NOT_FOUND, &error);
 	ellu_free(error);
 	*ret_status = r < 0 ? -r : 0;
 	if (r != 0)
@@ -529,10 +530,6 @@ static int export_archive(struct cli *cli)
 	if (status == 0)
 		experiment = get(&export, "GetExperiment", "experiment", cli_ref(cli->arguments.operands[0]),
 				 &status);
-	if (status == 0 && !experiment) {
-		cli_error("no experiment %s", cli->arguments.operands[0]);
-		status = ellu_error_exit_status(ELLU_E_NOT_FOUND);
-	}
 	if (status == 0)
 		status = export_experiment(&export, experiment);
 	if (status == 0)
@@ -572,6 +569,7 @@ int command_export(struct cli *cli)
 
 int archive_export_collection(struct cli *cli)
 {
+	char rows[32];
 	json_object *collection = NULL;
 	struct export export;
 	int status = begin(&export, cli, /* has_responses= */ false);
@@ -585,6 +583,8 @@ int archive_export_collection(struct cli *cli)
 		status = put_rows(&export, collection, INT64_MAX);
 	if (status == 0)
 		status = write_archive(&export);
+	if (status == 0)
+		cli_note(cli, "Exported: %s row%s.", number_text(rows, export.n_rows), export.n_rows == 1 ? "" : "s");
 	json_object_put(collection);
 	done(&export);
 	return status;

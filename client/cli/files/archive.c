@@ -187,6 +187,8 @@ static int check_rows(struct archive *archive, const struct ellu_collection *wan
 	empty = !reply->collection->variables_count || *reply->collection->variables_count == 0;
 	ellu_free(reply);
 	status = empty ? 0 : rows_compare(archive->cli, wanted, rows, &equal, &n_rows);
+	if (status == 0 && equal && !archive->experiment)
+		cli_note(archive->cli, "Collection %s: it is here already, with these rows.", wanted->name);
 	if (status || empty || equal)
 		return status;
 	cli_error("the collection %s is here already, with other rows; rename it (elluminate collection update), "
@@ -541,6 +543,9 @@ int archive_import(struct cli *cli, const char *path)
 	int r = open_archive(&archive, &complaint);
 	int status = r < 0 ? cli_fail_file(r, &complaint) : cli_connect(cli);
 
+	if (status == 0 && !archive.experiment && cli->arguments.name)
+		json_object_object_add(member_of(archive.manifest, "collection"), "name",
+				       json_object_new_string(cli->arguments.name));
 	if (status == 0)
 		status = import_collection(&archive);
 	if (status == 0 && archive.experiment) {

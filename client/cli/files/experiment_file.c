@@ -134,6 +134,26 @@ static json_object *ref_or_content(json_object *value)
 	return json_object_get(value);
 }
 
+/* Requests of the interface have a reference or a content in a member of its own. */
+static int check_form(const struct experiment_file *file, const char *field, json_object *value,
+		      struct complaint *complaint)
+{
+	const bool is_object = json_object_is_type(value, json_type_object);
+	char path[80];
+
+	if (is_object && json_object_object_get_ex(value, "ref", NULL)) {
+		snprintf(path, sizeof(path), "%s.ref", field);
+		return COMPLAIN_AT(file, path, complaint, "that is the form of the interface: a file has the name "
+							  "alone in the place of the object");
+	}
+	if (is_object && json_object_object_get_ex(value, "content", NULL)) {
+		snprintf(path, sizeof(path), "%s.content", field);
+		return COMPLAIN_AT(file, path, complaint, "that is the form of the interface: a file has its "
+							  "fields themselves there");
+	}
+	return 0;
+}
+
 /* ---- Configs ---- */
 
 static int note(struct experiment_file *file, const char *variable, const char *field)
@@ -150,8 +170,10 @@ static int add_config(struct experiment_file *file, const char *field, json_obje
 	const char *variable;
 	struct complaint missing;
 	char path[64];
-	int r = 0;
+	int r = check_form(file, field, value, complaint);
 
+	if (r < 0)
+		return r;
 	if (json_object_is_type(value, json_type_object) && !is_reference(value)) {
 		r = api_key_resolve(value, &missing);
 		snprintf(path, sizeof(path), "%s.api_key", field);
@@ -169,11 +191,12 @@ static int add_config(struct experiment_file *file, const char *field, json_obje
 static int add_template(struct experiment_file *file, const char *field, json_object *value,
 			json_object **ret_value, struct complaint *complaint)
 {
-	int r = json_object_is_type(value, json_type_object) ? content_expand(value, file->json.path, complaint)
-							     : 0;
+	int r = check_form(file, field, value, complaint);
 
-	(void) field;
-	*ret_value = ref_or_content(value);
+	if (r == 0 && json_object_is_type(value, json_type_object))
+		r = content_expand(value, file->json.path, complaint);
+	if (r == 0)
+		*ret_value = ref_or_content(value);
 	return r;
 }
 
@@ -288,8 +311,10 @@ static int add_collection(struct experiment_file *file, json_object *value,
 	json_object *name = json_object_object_get(value, "name");
 	json_object *rows = json_object_object_get(value, "variables");
 	json_object *rows_file = json_object_object_get(value, "file");
-	int r;
+	int r = check_form(file, "collection", value, complaint);
 
+	if (r < 0)
+		return r;
 	if (!name || is_reference(value)) {
 		*ret_value = ref_or_content(value);
 		return 0;
