@@ -21,7 +21,8 @@ int call_decode(struct cli *cli, const struct method *method, json_object *json,
 	struct fault fault;
 	int r = 0;
 
-	if (project && method->project && !json_object_object_get(json, "project"))
+	if (project && method->project && !json_object_object_get(json, "project") &&
+	    !json_object_object_get(json, "project_id"))
 		r = json_object_object_add(json, "project", json_object_new_string(project));
 	r = r < 0 ? fault_oom(&fault)
 		  : record_decode(method->request, json, FROM_CLIENT, "", arena, ret_request, &fault);
@@ -44,6 +45,9 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 			return EXIT_USAGE;
 		}
 		value = json_object_new_int64(id);
+	} else if (field->kind == FIELD_STRING && method_id_beside(method, field) && cli_is_id(operand, &id)) {
+		field = method_id_beside(method, field);
+		value = json_object_new_int64(id);
 	} else if (field->kind == FIELD_STRING) {
 		value = json_object_new_string(operand);
 	} else {
@@ -58,19 +62,26 @@ static int take_operand(struct cli *cli, const struct method *method, json_objec
 	return json_object_object_add(json, field->name, value) < 0 ? cli_fail(-ENOMEM, NULL) : 0;
 }
 
-/* A config's key may stand in the environment. */
+/* A config's key may stand in the environment; that of a new one in its provider's usual variable. */
 static int take_key(struct cli *cli, const struct method *method, json_object *json)
 {
 	const struct record_field *content = method_content(method);
+	const char *variable = NULL;
 	struct complaint missing;
+	json_object *config;
 	char path[64];
 
-	if (!content || content->type != &ellu_llm_config_type ||
-	    api_key_resolve(json_object_object_get(json, content->name), &missing) == 0)
+	if (!content || content->type != &ellu_llm_config_type)
 		return 0;
-	snprintf(path, sizeof(path), "%s.api_key", content->name);
-	(void) cli_refuse(cli, path, missing.text, 0);
-	return EXIT_USAGE;
+	config = json_object_object_get(json, content->name);
+	if (api_key_resolve(config, &missing) < 0) {
+		snprintf(path, sizeof(path), "%s.api_key", content->name);
+		(void) cli_refuse(cli, path, missing.text, 0);
+		return EXIT_USAGE;
+	}
+	if (strncmp(method->name, "Update", strlen("Update")) != 0 && api_key_usual(config, &variable) > 0)
+		cli_note(cli, "Using the key in $%s.", variable);
+	return 0;
 }
 
 int call_request(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
@@ -250,10 +261,11 @@ static int print_item(struct listing *listing, const struct record_type *type, c
 	begin_table(listing); // of what is called by nothing, with --quiet, too
 	if (listing->table)
 		show_row(listing->table, listing->list->columns, type, item);
-	else if (output.format == FORMAT_TABLE && listing->list->print)
+	else if (output.format != FORMAT_CSV && listing->list->print)
 		listing->list->print(listing->cli, item);
 	else
 		show_record(stdout, type, item);
+	output.header = output.header && (listing->table || output.format != FORMAT_CSV); // one for all
 	return 0;
 }
 
@@ -359,7 +371,7 @@ static const char *content_name(const struct method *method)
 	return field ? field->name : "";
 }
 
-/* From the file that the last operand names, if any. 0, or the exit status. */
+/* From the file that the last operand names, if any; of what is made it may be the name alone. 0, or the exit status. */
 static int read_content(struct cli *cli, const struct method *method, struct json_file *file,
 			json_object **ret_content)
 {
@@ -372,6 +384,11 @@ static int read_content(struct cli *cli, const struct method *method, struct jso
 	if (cli->arguments.n_operands <= n) {
 		*ret_content = json_object_new_object();
 		return 0;
+	}
+	if (n == 0 && !json_file_is_meant(cli->operand)) {
+		*ret_content = json_object_new_object();
+		return json_object_object_add(*ret_content, "name", json_object_new_string(cli->operand)) < 0
+			       ? cli_fail(-ENOMEM, NULL) : 0;
 	}
 	r = json_file_read(cli->arguments.operands[n], file, ret_content, &complaint);
 	if (r == 0) {

@@ -1,5 +1,6 @@
 #include "client/cli/methods.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/generated/interface.h"
@@ -32,6 +33,14 @@ bool field_is_ref_or_content(const struct record_field *field)
 	       (field->type == &ellu_llm_config_in_type && !(field->flags & FIELD_NULLABLE));
 }
 
+const struct record_field *method_id_beside(const struct method *method, const struct record_field *field)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_id", field->name);
+	return record_field_find(method->request, name);
+}
+
 const struct record_field *method_operand(const struct method *method)
 {
 	for (size_t i = 0; i < method->request->n_fields; i++) {
@@ -40,7 +49,8 @@ const struct record_field *method_operand(const struct method *method)
 		if (strcmp(field->name, "id") == 0 ||
 		    field_is_ref_or_content(field) ||
 		    (field->type == &ellu_ref_type && field->container == FIELD_SINGLE) ||
-		    (field->kind == FIELD_STRING && method->request->n_fields == 1))
+		    (field->kind == FIELD_STRING &&
+		     (method->request->n_fields == 1 || (i == 0 && method_id_beside(method, field)))))
 			return field;
 	}
 	return NULL;

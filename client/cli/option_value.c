@@ -1,6 +1,7 @@
 /* What the values of options may look like, and what they are in a request. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -221,14 +222,24 @@ static int json(const char *text, json_object **ret)
 	return json_parse_strict(text, strlen(text), ret, &fault) < 0 ? -EINVAL : 0;
 }
 
+static int variable(const char *text, json_object **ret)
+{
+	char name[256];
+
+	if (!*text || (size_t) snprintf(name, sizeof(name), "$%s", text) >= sizeof(name))
+		return -EINVAL;
+	*ret = json_object_new_string(name);
+	return 0;
+}
+
 static int make(enum option_kind kind, const char *text, json_object **ret)
 {
 	struct gate gate;
 
 	switch (kind) {
 	case OPTION_FLAG:
-		*ret = json_object_new_boolean(true);
-		return 0;
+		*ret = json_object_new_boolean(strcmp(text, "false") != 0);
+		return text_is_listed("true false", text) || !*text ? 0 : -EINVAL;
 	case OPTION_TEXT:
 	case OPTION_TEXTS:
 		*ret = json_object_new_string(text);
@@ -266,6 +277,8 @@ static int make(enum option_kind kind, const char *text, json_object **ret)
 		return several(text, id, ret);
 	case OPTION_VERDICT:
 		return verdict(text, ret);
+	case OPTION_VARIABLE:
+		return variable(text, ret);
 	case OPTION_JSON:
 		return json(text, ret);
 	case _OPTION_KIND_MAX:
@@ -291,7 +304,7 @@ int option_value(enum option_kind kind, const char *text, json_object **ret_valu
 const char *option_expected(enum option_kind kind)
 {
 	static const char *const expected[_OPTION_KIND_MAX] = {
-		[OPTION_FLAG] = "no value",
+		[OPTION_FLAG] = "true or false",
 		[OPTION_TEXT] = "a text",
 		[OPTION_TEXTS] = "a text, at most 100 times",
 		[OPTION_INTEGER] = "a whole number",
@@ -310,6 +323,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_EVALUATORS] = "ids or names: a,b,c",
 		[OPTION_IDS] = "ids: 1,2,3",
 		[OPTION_VERDICT] = "the id of a criterion and its verdict: 12=NO",
+		[OPTION_VARIABLE] = "the name of a variable",
 		[OPTION_JSON] = "JSON",
 	};
 
@@ -370,7 +384,7 @@ bool option_for_field(const struct record_field *field, struct arena *arena,
 
 	record_expected(field, expected, sizeof(expected));
 	name = arena_strdup(arena, field->name);
-	help = arena_strdup(arena, kind == OPTION_FLAG	? "turns it on"
+	help = arena_strdup(arena, kind == OPTION_FLAG	? "turns it on; or off, with =false"
 		      : kind == OPTION_DURATION || kind == OPTION_REF || kind == OPTION_REFS ||
 					kind == OPTION_EXISTING || kind == OPTION_EXISTINGS ? option_expected(kind)
 		      : kind == OPTION_TEXTS	? "a text; give it again for more"

@@ -33,6 +33,7 @@ enum option_kind {
 	OPTION_EVALUATORS, // the same
 	OPTION_IDS, // `1,2,3`
 	OPTION_VERDICT, // `12=NO`: two fields
+	OPTION_VARIABLE, // of the environment: `$NAME` in the request
 	OPTION_JSON,
 	_OPTION_KIND_MAX,
 };

@@ -24,8 +24,9 @@ static const struct option watch = { "watch", NULL, "again whenever a task chang
 				     OPTION_FLAG, OWN(watch), .letter = 'w' };
 
 static const char write_details[] =
-	"FILE is JSON with comments (// and /* */) or YAML, `-` is standard input; options say it without a\n"
-	"file, or over it. `\"api_key\": \"$NAME\"` takes a key from your environment.";
+	"FILE is JSON with comments (// and /* */) or YAML, ends in .json or .yaml or has a / in it, `-` is\n"
+	"standard input; options say it without a file, or over it.";
+static const char key_details[] = "\n`\"api_key\": \"$NAME\"` takes a key from your environment.";
 
 static const struct verb {
 	const char *word; // the second one of the command
@@ -50,7 +51,7 @@ static struct arena texts; // of what is made here; it lasts as long as the proc
 /* False when the field is none of the user's, or there is no memory. */
 static bool make_option(const struct record_field *field, struct option *ret_option)
 {
-	static const char ours[] = "project limit count n idempotency_key cancel_on_disconnect "
+	static const char ours[] = "project project_id limit count n idempotency_key cancel_on_disconnect "
 				   "min_interval_seconds criterion_id rating";
 	const struct record_field named = { .name = "", .kind = FIELD_STRING, .one_of = field->one_of };
 	char values[512];
@@ -125,6 +126,19 @@ static size_t add_options(const struct command *command, const struct option **o
 	return n;
 }
 
+/* A key of a config need not stand on the command line, where others see it. */
+static size_t add_key_option(const struct option **options, size_t n, const struct record_field *content)
+{
+	struct option *option = content->type == &ellu_llm_config_type ? arena_alloc(&texts, sizeof(*option)) : NULL;
+
+	if (!option)
+		return n;
+	*option = (struct option){ "api-key-env", "NAME", "the key is in this variable of your environment",
+				   OPTION_VARIABLE, .field = arena_printf(&texts, "%s.api_key", content->name) };
+	options[n] = option;
+	return n + 1;
+}
+
 /* Its own, then those of its method. */
 static void complete_options(struct command *command)
 {
@@ -145,7 +159,8 @@ static void complete_options(struct command *command)
 	if (command->run == command_write || command->run == command_template)
 		content = method_content(method);
 	if (content)
-		n = add_options(command, options, n, content->type, content->name, NULL, NULL);
+		n = add_key_option(options, add_options(command, options, n, content->type, content->name, NULL, NULL),
+				   content);
 	n = add_options(command, options, n, method->request, NULL, content,
 			command->operands_max > 0 && !command->own_operands ? method_operand(method) : NULL);
 	command->options = options;
@@ -155,7 +170,7 @@ static void complete_options(struct command *command)
 static void take_many(struct command *command)
 {
 	if ((command->run != command_call && command->run != command_submit && command->run != command_task_tune) ||
-	    command->operands_max != 1 || command->operands_min != 1)
+	    command->operands_max != 1)
 		return;
 	command->many = true;
 	command->operands = arena_printf(&texts, "%s...", command->operands);
@@ -211,9 +226,9 @@ static const char *make_operands(const struct method *method, const struct verb 
 	const char *which = !operand ? "" : operand->kind == FIELD_INT ? "ID" : "ID|NAME";
 
 	if (operand && operand->kind == FIELD_STRING)
-		return "[NAME]";
+		return "[ID|NAME]";
 	if (verb->run == command_write)
-		return operand ? "ID|NAME [FILE]" : "[FILE]";
+		return operand ? "ID|NAME [FILE]" : "[NAME|FILE]";
 	return verb->run == command_list && operand && operand->flags & FIELD_NULLABLE ? "" : which;
 }
 
@@ -235,6 +250,7 @@ static bool brings_record(const struct verb *verb)
 static void add_verb(const struct resource *resource, const struct verb *verb)
 {
 	const struct method *method;
+	const struct record_field *content;
 	struct command *command = &commands[n_commands];
 	const bool is_get = verb->run == command_call && verb->word[0] == 's';
 	char method_name[128], *name;
@@ -244,6 +260,7 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 	name = arena_printf(&texts, "%s %s", resource->group, verb->word);
 	if (!method || !name || is_fixed(name))
 		return;
+	content = method_content(method);
 	*command = (struct command){
 		.name = name,
 		.operands = make_operands(method, verb),
@@ -261,8 +278,9 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 	if (command->details)
 		command->details = flow(command->details);
 	if (verb->run == command_write)
-		command->details = !command->details ? write_details :
-				   arena_printf(&texts, "%s\n\n%s", command->details, write_details);
+		command->details = arena_printf(&texts, "%s%s%s%s", command->details ? command->details : "",
+						command->details ? "\n\n" : "", write_details,
+						content && content->type == &ellu_llm_config_type ? key_details : "");
 	complete_options(command);
 	take_many(command);
 	if (resource->list && verb->run == command_list)

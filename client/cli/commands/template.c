@@ -11,14 +11,6 @@
 
 /* ---- What it is ---- */
 
-static bool is_file(const char *operand)
-{
-	const char *ending = strrchr(operand, '.');
-
-	return strcmp(operand, "-") == 0 || strchr(operand, '/') ||
-	       (ending && ending > operand && text_is_listed(".json .yaml .yml", ending));
-}
-
 /* The content of the file, or of that name. 0, or the exit status. */
 static int read_content(struct cli *cli, const struct record_field *field, struct json_file *file,
 			json_object **ret_content)
@@ -26,7 +18,7 @@ static int read_content(struct cli *cli, const struct record_field *field, struc
 	struct complaint complaint;
 	int r;
 
-	if (!is_file(cli->operand)) {
+	if (!json_file_is_meant(cli->operand)) {
 		*ret_content = json_object_new_object();
 		return json_object_object_add(*ret_content, "name", json_object_new_string(cli->operand)) < 0
 			       ? cli_fail(-ENOMEM, NULL) : 0;

@@ -277,6 +277,14 @@ static int parse(struct json_file *file, json_object **ret_object, struct compla
 	return complain(complaint, "%s:1:1: expected an object", file->path);
 }
 
+bool json_file_is_meant(const char *word)
+{
+	const char *ending = strrchr(word, '.');
+
+	return strcmp(word, "-") == 0 || strchr(word, '/') ||
+	       (ending && ending > word && text_is_listed(".json .yaml .yml", ending));
+}
+
 int json_file_read(const char *path, struct json_file *ret_file, json_object **ret_object,
 		   struct complaint *complaint)
 {

@@ -18,6 +18,9 @@ struct json_file {
 	bool is_yaml;
 };
 
+/* Whether a word is such a file rather than a name: it ends in .json or .yaml, has a `/` in it, or is `-`. */
+bool json_file_is_meant(const char *word);
+
 /* The object in the file; `-` is standard input. -EINVAL with a complaint, -ENOMEM. Done in either
  * case. */
 int json_file_read(const char *path, struct json_file *ret_file, json_object **ret_object,

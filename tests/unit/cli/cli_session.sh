@@ -132,10 +132,72 @@ expect 27 llm default nobody
 expect 0 init
 expect 0 run experiment.json
 says out '^First steps '
+expect 0 collection show Topics
+says out '^Variables *1$'
 echo mine >mine.json
 expect 2 init mine.json
 says err 'mine.json is there already'
 [ "$(cat mine.json)" = mine ] || fail "init wrote over a file"
+
+# What is called by a name is made, shown and changed by it, or by its id
+expect 0 project create Web
+expect 0 project show Web default
+[ "$(sed -n 's/^Name *//p' out | tr '\n' ' ')" = 'Web default ' ] || fail "not these projects"
+expect 0 project update Web --description ours
+says out '^Name *Web$'
+says out '^Description *ours$'
+expect 0 project show "$(sed -n 's/^ID *//p' out)" --project default
+says out '^Name *Web$'
+expect 27 project show Wbe
+says err 'Did you mean Web?'
+expect 0 project delete Web
+expect 0 collection create Rows --read-only
+says out '^Read only *yes$'
+expect 0 collection update Rows --read-only=false
+says out '^Read only *no$'
+expect 2 collection update Rows --read-only=maybe
+says err '--read-only maybe: expected true or false'
+expect 0 criteria create checked 'It greets.' --check starts-with=Hello
+says out '(starts_with Hello)'
+expect 23 criteria add checked 'It is odd.' --check 'regex=('
+says err '--check regex=(: expected a pattern'
+
+# A key of the environment: of a variable that is named, or of the provider's usual one, which is said once
+MINE=one expect 0 llm create keyed --provider openai --llm-model-name m --api-key-env MINE
+says out '^Key *yes$'
+expect 2 llm update keyed --api-key-env NOBODYS
+says err '--api-key-env NOBODYS: the environment has no variable NOBODYS'
+OPENAI_API_KEY=two expect 0 llm create usual --provider openai --llm-model-name m
+says err '^Using the key in .OPENAI_API_KEY.$'
+cat >pairs.json <<'END'
+{ "name": "Pairs", "prompt_templates": [ { "name": "A", "messages": "A {{topic}}" },
+    { "name": "B", "messages": "B {{topic}}" } ], "collection": { "name": "Topics", "file": "topics.csv" },
+  "criteria": [ "Is it short?" ],
+  "llm_config": { "name": "gpt", "provider": "openai", "llm_model_name": "m" } }
+END
+OPENAI_API_KEY=two expect 0 run pairs.json --dry-run
+[ "$(grep -c '^Using the key' err)" = 1 ] || fail "the key is told again and again"
+expect 0 llm delete keyed usual
+
+# A text of several lines stands apart from what is printed around it; a list in CSV has one header
+expect 0 experiment annotate 1 "$(printf 'first\n9  row 9, epoch 9')"
+expect 0 experiment responses Sample --reasoning
+says out '^  9  row 9'
+expect 0 experiment add-epochs Sample --epochs 1
+expect 0 experiment responses Sample --format csv -n 1
+expect 0 experiment case Sample "$(sed -n '2s/[0-9]*,\([0-9]*\),.*/\1/p' out)" --format csv
+[ "$(grep -c '^id,' out)" = 1 ] || fail "not one header"
+
+# An archive of a collection says what it was, and may come in under another name
+expect 0 collection export Topics -o topics.tar
+says err '^Exported: 1 row.$'
+expect 0 import topics.tar
+says err '^Collection Topics: it is here already, with these rows.$'
+expect 0 import topics.tar --name 'More topics'
+expect 0 collection show 'More topics'
+says out '^Columns *topic  (text)$'
+expect 27 export Smaple -o sample.tar
+says err 'Did you mean Sample?'
 
 # Defaults from a file, the environment over it, options over both
 mkdir -p config/elluminate
@@ -223,6 +285,8 @@ expect 27 task show 4711
 expect 23 api GetTask '{"id":0}'
 says err 'id: expected'
 expect 21 api NoSuchMethod
+expect 21 api GetTaks '{"id":1}'
+says err 'Did you mean GetTask?'
 expect 26 api GetTask '{"id":'
 expect 2 task show x
 expect 2 run nothing.json
@@ -233,6 +297,12 @@ printf '{"name":"x","collection":{"name":"none","variables":[]},"prompt_template
 expect 13 run bad.json
 says err 'REJECTED: bad.json:1:13: collection: expected'
 expect 13 run bad.json --detach
+printf '{"name":"x","collection":"Topics","prompt_template":{"ref":{"name":"Sample"}}}' >bad.json
+expect 2 run bad.json
+says err 'bad.json:1:[0-9]*: prompt_template.ref: that is the form of the interface: a file has the name alone'
+printf '{"name":"x","collection":"Topics","llm_config":{"content":{"name":"c"}}}' >bad.json
+expect 2 run bad.json
+says err 'llm_config.content: that is the form of the interface: a file has its fields'
 sed 's|"criteria"|"llm_config": {"name":"dead","provider":"openai","llm_model_name":"m",\
   "llm_base_url":"http://127.0.0.1:9/v1","max_retries":0}, "criteria"|; s/"Sample"/"Dead"/g' \
 	good.json >dead.json
