@@ -364,21 +364,15 @@ struct evaluation_record {
 };
 void store_evaluation_record(struct store *store, struct evaluation_record *op);
 
-/* What a batch came to. */
-struct batch_results {
+/* What a batch came to, or a comparison of experiments. */
+struct evaluation_results {
 	struct store_request request;
 	int64_t run_id;
-	const struct ellu_batch_result *ret_result;
+	const struct ellu_batch_result *ret_batch;
+	const struct ellu_preference_result *ret_preference;
 };
-void store_batch_results(struct store *store, struct batch_results *op);
-
-/* What a comparison of experiments came to. */
-struct preference_results {
-	struct store_request request;
-	int64_t run_id;
-	const struct ellu_preference_result *ret_result;
-};
-void store_preference_results(struct store *store, struct preference_results *op);
+void store_batch_results(struct store *store, struct evaluation_results *op);
+void store_preference_results(struct store *store, struct evaluation_results *op);
 
 /* Counts what calls took of which no answer or verdict is recorded: that of a run of one item, and
  * those that were spent for nothing. */

@@ -29,17 +29,18 @@ struct tx {
 void tx_post(struct store *store, struct store_request *request, enum store_lane lane,
 	     int (*run)(struct tx *tx, struct store_request *request), const char *name);
 
-/* Defines store_NAME(), which posts a struct NAME to that lane, where NAME_run() does it. */
-#define STORE_OPERATION(name, lane, is_patient)                                         \
+/* Defines store_NAME(), which posts a struct RECORD to that lane, where NAME_run() does it. */
+#define STORE_OPERATION_OF(record, name, lane, is_patient)                              \
 	static int name##_begin(struct tx *tx, struct store_request *request)           \
 	{                                                                               \
-		return name##_run(tx, (struct name *)request);                          \
+		return name##_run(tx, (struct record *)request);                        \
 	}                                                                               \
-	void store_##name(struct store *store, struct name *op)                         \
+	void store_##name(struct store *store, struct record *op)                       \
 	{                                                                               \
 		op->request.patient = is_patient;                                       \
 		tx_post(store, &op->request, lane, name##_begin, #name);                \
 	}
+#define STORE_OPERATION(name, lane, is_patient) STORE_OPERATION_OF(name, name, lane, is_patient)
 
 /* Runs a request that is the writer's or a reader's; the transaction is theirs. */
 int tx_run(struct store *store, struct db *db, int64_t now, struct store_request *request,

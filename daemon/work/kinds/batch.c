@@ -352,8 +352,13 @@ void batch_end_failed(struct run *base, const char *otherwise)
 
 void batch_conclude(struct run *base)
 {
+	struct batch_run *run = (struct batch_run *)base;
+
 	progress_complete(&base->progress);
 	run_changed(base);
+	run->results.run_id = batch_spec(run)->run_id;
+	run_conclude(base, &run->results.request);
+	run->parts->results(base->host.store, &run->results);
 }
 
 void batch_free(struct run *base)
@@ -367,15 +372,11 @@ void batch_free(struct run *base)
 	}
 	if (run->asked)
 		store_request_done(&run->page.request);
+	store_request_done(&run->results.request);
 	scorers_done(&run->scorers);
 }
 
 /* ---- The kind: a part for each evaluator ---- */
-
-struct evaluation_run {
-	struct batch_run batch;
-	struct batch_results results;
-};
 
 static size_t count_parts(struct batch_run *run, struct fault *fault)
 {
@@ -406,6 +407,7 @@ static const struct batch_parts parts = {
 	.evaluator = evaluator_of,
 	.read = read_values,
 	.inputs = inputs_of,
+	.results = store_batch_results,
 	.summed = true,
 };
 
@@ -414,37 +416,21 @@ static int begin(struct run *base, struct fault *fault)
 	return batch_begin(base, &parts, fault);
 }
 
-static void conclude(struct run *base)
-{
-	struct evaluation_run *run = (struct evaluation_run *)base;
-
-	batch_conclude(base);
-	run->results.run_id = batch_spec(&run->batch)->run_id;
-	run_conclude(base, &run->results.request);
-	store_batch_results(base->host.store, &run->results);
-}
-
 static void end(struct run *base)
 {
-	const struct ellu_batch_result *result = ((struct evaluation_run *)base)->results.ret_result;
+	const struct ellu_batch_result *result = ((struct batch_run *)base)->results.ret_batch;
 
 	base->result.batch = result;
 	if (result->failed >= result->items)
 		batch_end_failed(base, "no item has a score");
 }
 
-static void free_run(struct run *base)
-{
-	store_request_done(&((struct evaluation_run *)base)->results.request);
-	batch_free(base);
-}
-
 const struct job_kind batch_evaluation_kind = {
-	.size = sizeof(struct evaluation_run),
-	.free = free_run,
+	.size = sizeof(struct batch_run),
+	.free = batch_free,
 	.begin = begin,
 	.issue = batch_issue,
-	.conclude = conclude,
+	.conclude = batch_conclude,
 	.end = end,
 	.tune = batch_tune,
 };

@@ -20,6 +20,8 @@ struct batch_parts {
 	json_object *(*read)(struct batch_run *run, const struct run_case *row);
 	/* An object; or a text: it has none, for being too large. */
 	json_object *(*inputs)(const struct batch_run *run, json_object *kept, size_t part);
+	/* Asks for what all of it came to. */
+	void (*results)(struct store *store, struct evaluation_results *op);
 	bool summed; // scores of a part, over all rows
 	bool compares; // it needs the answers of experiments
 };
@@ -39,6 +41,7 @@ struct batch_run {
 	struct batch_item *starting; // has scores left to start; or NULL
 	struct batch_item *newest; // of all that are open
 	struct fault last; // why something has no score
+	struct evaluation_results results;
 };
 
 static inline const struct run_spec *batch_spec(const struct batch_run *run)
@@ -51,7 +54,6 @@ static inline const struct run_spec *batch_spec(const struct batch_run *run)
 int batch_begin(struct run *base, const struct batch_parts *parts, struct fault *fault);
 bool batch_issue(struct run *base);
 void batch_tune(struct run *base);
-/* Before it asks for the results. */
 void batch_conclude(struct run *base);
 /* FAILURE, since nothing has a score. */
 void batch_end_failed(struct run *base, const char *otherwise);

@@ -14,7 +14,6 @@
 struct preference_run {
 	struct batch_run batch;
 	size_t n_experiments;
-	struct preference_results results;
 };
 
 /* ---- Parts ---- */
@@ -118,6 +117,7 @@ static const struct batch_parts parts = {
 	.evaluator = evaluator_of,
 	.read = read_row,
 	.inputs = inputs_of,
+	.results = store_preference_results,
 	.compares = true,
 };
 
@@ -128,19 +128,9 @@ static int begin(struct run *base, struct fault *fault)
 	return batch_begin(base, &parts, fault);
 }
 
-static void conclude(struct run *base)
-{
-	struct preference_run *run = (struct preference_run *)base;
-
-	batch_conclude(base);
-	run->results.run_id = batch_spec(&run->batch)->run_id;
-	run_conclude(base, &run->results.request);
-	store_preference_results(base->host.store, &run->results);
-}
-
 static void end(struct run *base)
 {
-	const struct ellu_preference_result *result = ((struct preference_run *)base)->results.ret_result;
+	const struct ellu_preference_result *result = ((struct batch_run *)base)->results.ret_preference;
 	int64_t n_scored = 0;
 
 	base->result.preference = result;
@@ -150,18 +140,12 @@ static void end(struct run *base)
 		batch_end_failed(base, "no case has two answers of which one could be preferred");
 }
 
-static void free_run(struct run *base)
-{
-	store_request_done(&((struct preference_run *)base)->results.request);
-	batch_free(base);
-}
-
 const struct job_kind preference_kind = {
 	.size = sizeof(struct preference_run),
-	.free = free_run,
+	.free = batch_free,
 	.begin = begin,
 	.issue = batch_issue,
-	.conclude = conclude,
+	.conclude = batch_conclude,
 	.end = end,
 	.tune = batch_tune,
 };

@@ -354,14 +354,14 @@ void store_evaluation_record(struct store *store, struct evaluation_record *op)
 	standin_wrong("nothing was to be scored");
 }
 
-void store_batch_results(struct store *store, struct batch_results *op)
+void store_batch_results(struct store *store, struct evaluation_results *op)
 {
 	(void)store;
 	(void)op;
 	standin_wrong("nothing was to be scored");
 }
 
-void store_preference_results(struct store *store, struct preference_results *op)
+void store_preference_results(struct store *store, struct evaluation_results *op)
 {
 	(void)store;
 	(void)op;

@@ -386,7 +386,7 @@ static int tell(struct tx *tx, const struct tallies *tallies, const struct ellu_
 	return 0;
 }
 
-static int preference_results_run(struct tx *tx, struct preference_results *op)
+static int preference_results_run(struct tx *tx, struct evaluation_results *op)
 {
 	struct tallies *tallies = op->request.state;
 	int r = tallies ? 0 : begin(tx, op->run_id, &tallies);
@@ -399,10 +399,10 @@ static int preference_results_run(struct tx *tx, struct preference_results *op)
 		op->request.state = NULL; // counted in half: from the beginning, when it is tried again
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return tell(tx, tallies, &op->ret_result);
+	return tell(tx, tallies, &op->ret_preference);
 }
 
-STORE_OPERATION(preference_results, STORE_SCAN, true)
+STORE_OPERATION_OF(evaluation_results, preference_results, STORE_SCAN, true)
 
 /* ---- Row by row ---- */
 

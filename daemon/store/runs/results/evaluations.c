@@ -50,7 +50,7 @@ static struct ellu_batch_scores *read_scores(struct tx *tx, sqlite3_stmt *q, int
 	return scores;
 }
 
-static int batch_results_run(struct tx *tx, struct batch_results *op)
+static int batch_results_run(struct tx *tx, struct evaluation_results *op)
 {
 	struct ellu_batch_result *result = TX_RECORD(tx, struct ellu_batch_result);
 	struct tx_list list = { 0 };
@@ -58,7 +58,7 @@ static int batch_results_run(struct tx *tx, struct batch_results *op)
 	QUERY q = NULL;
 	int r = result ? run_judge_load(tx, op->run_id, &judge_id, &result->judge_name) : -ENOMEM;
 
-	op->ret_result = result;
+	op->ret_batch = result;
 	if (r >= 0 && judge_id)
 		result->judge_id = tx_int_value(tx, judge_id);
 	if (r >= 0)
@@ -82,7 +82,7 @@ static int batch_results_run(struct tx *tx, struct batch_results *op)
 	return r < 0 ? r : 0;
 }
 
-STORE_OPERATION(batch_results, STORE_POINT, true)
+STORE_OPERATION_OF(evaluation_results, batch_results, STORE_POINT, true)
 
 /* ---- Items ---- */
 
