@@ -12,16 +12,19 @@
 #include "proto/limits.h"
 #include "proto/record/record.h"
 
+static size_t before; // of the current word: of a list between commas, what stands there already
+
 /* A line: the word, a tab, what it is. */
 static void offer(const char *current, const char *word, const char *is)
 {
-	char *flat = word && strncmp(word, current, strlen(current)) == 0 ? strdup(is ? is : "") : NULL;
+	const char *last = current + before;
+	char *flat = word && strncmp(word, last, strlen(last)) == 0 ? strdup(is ? is : "") : NULL;
 
 	if (!flat)
 		return;
 	text_flatten(flat);
 	if (!strpbrk(word, "\t\n"))
-		printf("%s%s%s\n", word, *flat ? "\t" : "", flat);
+		printf("%.*s%s%s%s\n", (int) before, current, word, *flat ? "\t" : "", flat);
 	free(flat);
 }
 
@@ -74,8 +77,19 @@ static void offer_resources(struct cli *cli, const char *current, const char *re
 /* What a field refers to: `rating_llm_config` is an llm_config, an `id` that of a task. */
 static void offer_referred(struct cli *cli, const char *current, const char *field)
 {
-	field += strncmp(field, "rating_", 7) == 0 ? 7 : 0;
+	field = strstr(field, "llm_config") ? "llm_config" : field;
 	offer_resources(cli, current, strcmp(field, "id") == 0 ? "task" : field);
+}
+
+/* The same of a field that has several. */
+static void offer_several(struct cli *cli, const char *current, const char *field)
+{
+	const char *comma = strrchr(current, ',');
+	char one[64];
+
+	before = comma ? (size_t) (comma + 1 - current) : 0;
+	snprintf(one, sizeof(one), "%.*s", (int) strlen(field) - 1, field);
+	offer_referred(cli, current, one);
 }
 
 /* ---- Words of the command line ---- */
@@ -106,8 +120,13 @@ static void offer_values(struct cli *cli, const char *current, const struct opti
 			offer(current, *word, NULL);
 	else if (field && (option->kind == OPTION_REF || option->kind == OPTION_EXISTING))
 		offer_referred(cli, current, field->name);
+	else if (strcmp(option->name, "evaluators") == 0 ||
+		 (field && (option->kind == OPTION_REFS || option->kind == OPTION_EXISTINGS)))
+		offer_several(cli, current, field ? field->name : option->name);
 	else if (strcmp(option->name, "project") == 0)
 		offer_resources(cli, current, "project");
+	else if (strcmp(option->name, "fail-on-regression") == 0)
+		offer_resources(cli, current, "experiment");
 }
 
 static void offer_options(const char *current, const struct command *command)
@@ -141,6 +160,33 @@ static void offer_commands(const struct commands *commands, const char *current,
 	}
 }
 
+/* What the help calls the operand at hand, of commands that read theirs themselves: ID|NAME is one of their
+ * group, other words name the resource. */
+static void offer_named(struct cli *cli, const char *current)
+{
+	const struct command *command = cli->command, *list;
+	const struct record_field *items = NULL;
+	const char *word = command->operands;
+	char group[32];
+	unsigned n = cli->arguments.n_operands;
+
+	for (; n > 0 && strchr(word, ' '); n--)
+		word = strchr(word, ' ') + 1;
+	if (n > 0 && !strstr(word, "..."))
+		return;
+	word += strspn(word, "[");
+	snprintf(group, sizeof(group), "%.*s", (int) strcspn(command->name, " "), command->name);
+	list = options_find_command(cli->commands, group, "list");
+	if (list && list->method)
+		items = record_field_find(method_named(list->method)->reply, "items");
+	if (strncmp(word, "ID|NAME", 7) == 0 && items)
+		offer_resources(cli, current, items->type->name);
+	else if (strncmp(word, "EXPERIMENT", 10) == 0 || strncmp(word, "OTHER", 5) == 0)
+		offer_resources(cli, current, "experiment");
+	else if (strncmp(word, "TEMPLATE", 8) == 0)
+		offer_resources(cli, current, "prompt_template");
+}
+
 static void offer_operand(struct cli *cli, const char *current)
 {
 	const struct command *command = cli->command;
@@ -157,6 +203,8 @@ static void offer_operand(struct cli *cli, const char *current)
 		offer_words(current, command->operands);
 	else if (field && command->operands_max > 0 && (command->many || cli->arguments.n_operands == 0))
 		offer_referred(cli, current, field->name);
+	else if (command->own_operands)
+		offer_named(cli, current);
 }
 
 int complete(const struct commands *commands, int argc, char **argv)
