@@ -6,6 +6,7 @@
 
 #include "client/cli/cli.h"
 #include "client/cli/files/json_file.h"
+#include "client/cli/methods.h"
 #include "client/cli/options.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/table.h"
@@ -26,9 +27,33 @@ static int print_reply(const struct ellu_raw_reply *reply)
 	return status;
 }
 
+/* What a request has at the path, where a file has a name, a content or a text alone. Or NULL. */
+static const char *form_at(const struct record_type *type, const char *path)
+{
+	const size_t length = strcspn(path, ".[");
+	const char *rest = path + strcspn(path, ".");
+	const struct record_field *field;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int) length, path);
+	field = type ? record_field_find(type, name) : NULL;
+	if (field && *rest)
+		return form_at(field->type, rest + 1);
+	type = field ? field->type : type;
+	if (type == &ellu_ref_type)
+		return "{\"name\": \"…\"} or {\"id\": 1}";
+	if (type == &ellu_message_type)
+		return "[{\"role\": \"user\", \"content\": \"…\"}]";
+	return type && record_field_find(type, "ref") && record_field_find(type, "content") ?
+		       "{\"ref\": {\"name\": \"…\"}} or {\"content\": {…}}" :
+		       NULL;
+}
+
 /* As cli_fail(). */
 static int fail(struct cli *cli, int code, const struct ellu_error *error)
 {
+	const struct method *method = code == ELLU_E_INVALID_PARAMETER ? method_named(cli->operand) : NULL;
+	const char *form = method && error->field ? form_at(method->request, error->field) : NULL;
 	struct near_name near = NEAR_NAME(cli->operand);
 
 	for (size_t i = 0; code == ELLU_E_METHOD_NOT_FOUND && i < elluminate_interface.n_methods; i++)
@@ -36,6 +61,8 @@ static int fail(struct cli *cli, int code, const struct ellu_error *error)
 	code = cli_fail(code, error);
 	if (near.nearest)
 		cli_note(cli, "Did you mean %s?", near.nearest);
+	if (form)
+		cli_note(cli, "In a request, other than in a file, that is %s.", form);
 	return code;
 }
 

@@ -245,6 +245,20 @@ shell_says collection show two
 says out '^two\\ words\\;\\ \\$\\(touch\\ x\\)$'
 shell_says run good.json --llm pre
 says out '^pretender$'
+shell_says collection export two
+says out '^two\\ words'
+shell_says experiment compare Sample 'Sample #'
+says out '^Sample\\ #2$'
+shell_says power Samp
+says out '^Sample$'
+shell_says criteria link checked Samp
+says out '^Sample$'
+shell_says run good.json --judges simulated,pre
+says out '^simulated\\,pretender$'
+shell_says run good.json --evaluators Poli
+says out '^Politeness$'
+shell_says run good.json --fail-on-regression Samp
+says out '^Sample$'
 shell_says task show ''
 says out '^1$'
 if command -v zsh >/dev/null; then
@@ -287,6 +301,10 @@ says err 'id: expected'
 expect 21 api NoSuchMethod
 expect 21 api GetTaks '{"id":1}'
 says err 'Did you mean GetTask?'
+expect 23 api GetExperiment '{"experiment":"Sample"}'
+says err 'In a request, other than in a file, that is {"name": '
+expect 23 api RunExperiment '{"prompt_template":{"name":"Sample"}}'
+says err 'that is {"ref": {"name": "…"}} or {"content": '
 expect 26 api GetTask '{"id":'
 expect 2 task show x
 expect 2 run nothing.json
