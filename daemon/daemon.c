@@ -11,15 +11,10 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/api/call.h"
@@ -28,7 +23,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
-#include "daemon/base/catalogue.h"
 #include "daemon/base/prices.h"
 #include "daemon/config.h"
 #include "daemon/config_limits.h"
@@ -44,20 +38,14 @@
 #include "daemon/status_line.h"
 #include "daemon/store/store.h"
 #include "daemon/watchdog.h"
-#include "proto/text/utf8.h"
 #include "daemon/work/work.h"
 #include "proto/limits.h"
 
-#define EXIT_USAGE 2
 #define START_EXTENSION_USEC (60 * USEC_PER_SEC)
 
 struct daemon {
-	struct config config;
-	struct prices *prices;
-	struct catalogue *catalogue;
-	const struct raw_interface *raw;
-	int argc; // for a reload
-	char **argv;
+	const struct daemon_options *options;
+	struct config config; // of which a reload changes what stop looks at
 	struct loop *loop;
 	struct loop *backend_loop;
 	struct watchdog *watchdog;
@@ -65,7 +53,6 @@ struct daemon {
 	struct service service;
 	struct retention *retention;
 	int listener; // the service manager's, or -1
-	char log_path[PATH_MAX]; // of standard error, where it is a file
 	struct front *front;
 	struct http *http;
 	struct bus *bus;
@@ -213,7 +200,7 @@ static int reload(struct service *service, struct fault *fault)
 	if (!daemon->front || service->stopping)
 		return fault_set(fault, ELLU_E_SHUTTING_DOWN, NULL);
 	service_manager_reloading();
-	is_good = config_load(&config, daemon->argc, daemon->argv, &refused) == CONFIG_RUN;
+	is_good = config_load(&config, daemon->options->argc, daemon->options->argv, &refused) == CONFIG_RUN;
 	if (is_good) {
 		apply(daemon, &config);
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_RELOADED),
@@ -322,21 +309,6 @@ static int start_bus(struct daemon *daemon)
 	return bus_new(&options, &daemon->bus);
 }
 
-/* Where lines go, for people: a file where standard error is one. */
-static const char *log_place(struct daemon *daemon)
-{
-	struct stat status;
-	ssize_t n;
-
-	if (log_goes_to_journal())
-		return "journal";
-	if (fstat(STDERR_FILENO, &status) < 0 || !S_ISREG(status.st_mode))
-		return "standard error";
-	n = readlink("/proc/self/fd/2", daemon->log_path, sizeof(daemon->log_path) - 1);
-	daemon->log_path[n > 0 ? n : 0] = '\0';
-	return utf8_valid(daemon->log_path, strlen(daemon->log_path), NULL) ? daemon->log_path : "a file";
-}
-
 static int start_http(struct daemon *daemon, struct fault *fault)
 {
 	static const struct http_routes *const tables[] = {
@@ -395,14 +367,14 @@ static void on_queue_ready(void *userdata)
 		.message_seconds = daemon->config.message_seconds,
 		.output_stall_seconds = daemon->config.output_stall_seconds,
 		.rules = config_rules(&daemon->config),
-		.raw = daemon->raw,
+		.raw = daemon->options->raw,
 	};
 	struct fault fault = { 0 };
 
 	if (daemon->service.stopping)
 		return; // told to stop before it came to serve
-	daemon->service.log = log_place(daemon);
-	daemon->service.prices_date = prices_date(daemon->prices);
+	daemon->service.log = daemon->options->log;
+	daemon->service.prices_date = prices_date(daemon->options->prices);
 	daemon->service.socket = daemon->config.socket_path;
 	if (front_new(&options, &daemon->front, &fault) == 0 &&
 	    tokens_new(&daemon->service, on_tokens, daemon, &daemon->service.tokens) < 0)
@@ -435,8 +407,8 @@ static int start_store(struct daemon *daemon, struct fault *fault)
 	const struct store_options options = {
 		.state_dir = daemon->config.state_dir,
 		.system = daemon->config.system,
-		.prices = daemon->prices,
-		.catalogue = daemon->catalogue,
+		.prices = daemon->options->prices,
+		.catalogue = daemon->options->catalogue,
 		.reply_to = daemon->loop,
 		.trouble = on_trouble,
 		.migrating = on_migrating,
@@ -567,101 +539,17 @@ static void stop(struct daemon *daemon)
 	loop_free(daemon->loop);
 }
 
-/* ---- The process ---- */
-
-static void prepare_process(void)
-{
-	struct rlimit files;
-	const struct rlimit none = { 0, 0 };
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); // a write says so
-	umask(077);
-	/* A core would hold keys; one that goes through a pipe ignores the limit. Nor may another
-	 * process of the same user look at the memory. */
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &files);
-	}
-	/* One arena a thread would keep many times the memory that is in use. */
-	(void)mallopt(M_ARENA_MAX, 2);
-	/* Requests take and free a few hundred KiB in turn: given back to the kernel each time, a
-	 * sixth of a submit would be page faults. */
-	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
-}
-
-/* A mistake in the command line or in the configuration file. */
-static int refuse_configuration(const struct config *config, const struct fault *fault)
-{
-	if (!log_goes_to_journal()) {
-		fprintf(stderr, "elluminated: %s\n", fault->message);
-	} else if (log_start(LOG_ERR) == 0) {
-		log_about(LOG_ERR,
-			  ABOUT(.message = config->check ? LOG_RELOAD_REFUSED : LOG_START_FAILED),
-			  "%s", fault->message);
-		log_stop();
-	}
-	return EXIT_USAGE;
-}
-
-/* Exit as the command does for the same error. */
-static int tend_backup(const struct config *config)
-{
-	struct store_restore restore = {
-		.state_dir = config->state_dir,
-		.path = config->restore,
-		.system = config->system,
-	};
-	struct fault fault = { 0 };
-	const struct error_info *error;
-	int r = config->restore ? store_restore(&restore, &fault) :
-				  store_check_backup(config->check_backup, &fault);
-
-	if (r < 0) {
-		error = error_find(r);
-		fprintf(stderr, "%s: %s\n", program_invocation_short_name, fault.message);
-		return error ? error->exit_status : EXIT_FAILURE;
-	}
-	if (restore.kept[0])
-		fprintf(stderr, "What was there before is in %s/%s.\n", config->state_dir, restore.kept);
-	return EXIT_SUCCESS;
-}
-
-int daemon_main(int argc, char **argv, const struct raw_interface *raw)
+int daemon_run(const struct daemon_options *options)
 {
 	struct daemon daemon = {
-		.raw = raw,
-		.argc = argc,
-		.argv = argv,
+		.options = options,
+		.config = *options->config,
 		.listener = -1,
 		.awaited = handover_is_awaited(),
 	};
 	struct fault fault = { 0 };
-	int r;
+	int r = service_manager_take_listener(&fault, &daemon.listener);
 
-	prepare_process();
-	r = config_load(&daemon.config, argc, argv, &fault);
-	if (r == CONFIG_RUN && (daemon.config.check_backup || daemon.config.restore)) {
-		r = tend_backup(&daemon.config);
-		config_done(&daemon.config);
-		return r;
-	}
-	if (r == CONFIG_RUN)
-		r = prices_new(daemon.config.price_file, &daemon.prices, &fault);
-	if (r == CONFIG_RUN)
-		r = catalogue_new(NULL, "the built-in evaluators", &daemon.catalogue, &fault);
-	if (r != CONFIG_RUN || daemon.config.check) {
-		r = r < 0 ? refuse_configuration(&daemon.config, &fault) : EXIT_SUCCESS;
-		catalogue_free(daemon.catalogue);
-		prices_free(daemon.prices);
-		config_done(&daemon.config);
-		return r;
-	}
-	if (log_start((int)daemon.config.log_level) < 0)
-		return EXIT_FAILURE;
-	r = service_manager_take_listener(&fault, &daemon.listener);
 	if (r == 0)
 		r = start(&daemon, &fault);
 	if (r < 0)
@@ -669,9 +557,5 @@ int daemon_main(int argc, char **argv, const struct raw_interface *raw)
 	else
 		r = loop_run(daemon.loop);
 	stop(&daemon);
-	log_stop();
-	catalogue_free(daemon.catalogue);
-	prices_free(daemon.prices);
-	config_done(&daemon.config);
 	return r < 0 || daemon.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

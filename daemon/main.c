@@ -1,8 +1,8 @@
 #include <stddef.h>
 
-#include "daemon/daemon.h"
+#include "daemon/process.h"
 
 int main(int argc, char **argv)
 {
-	return daemon_main(argc, argv, /* raw= */ NULL);
+	return process_main(argc, argv, /* raw= */ NULL);
 }

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "daemon/base/loop.h"
-#include "daemon/daemon.h"
 #include "daemon/front/connection.h"
+#include "daemon/process.h"
 
 static void block(struct message *message)
 {
@@ -36,5 +36,5 @@ int main(int argc, char **argv)
 		.handle = handle,
 	};
 
-	return daemon_main(argc, argv, &fault_switch);
+	return process_main(argc, argv, &fault_switch);
 }
