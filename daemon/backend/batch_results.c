@@ -130,7 +130,7 @@ static void take_line(struct batch_job *job, char *text, size_t size)
 	char *copy = NULL;
 
 	job->backend->reader.n_rewritten = 0;
-	if (size == 0 || answer_clean(&text, &size, &copy, &replaced) < 0)
+	if (size == 0 || json_clean(&text, &size, &copy, &replaced) < 0)
 		return;
 	if (json_read(&job->backend->reader, text, size, &json) < 0 || !json_is(json, JSON_OBJECT)) {
 		free(copy);

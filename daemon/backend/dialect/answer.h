@@ -138,28 +138,3 @@ void tool_calls_join(struct answer *answer);
 void tool_calls_done(struct answer *answer);
 /* All vectors are there: they are the call's. */
 void vectors_end(struct answer *answer);
-
-/* What a dialect finds in an error; strings or NULL. */
-struct refusal {
-	const struct llm_target *target;
-	int status; // 0: it came in the place of an answer; the dialect may say one, else code or type do
-	const char *message; // for people
-	const char *code;
-	const char *type; // may be known before: of a header, or of an event
-	const char *param;
-	const char *wait; // seconds to wait, in words that begin with a number
-	enum error_hint hint;
-};
-
-/* What came with all that is no UTF-8 replaced, of which json-c would pass it on. *ret_copy is freed by the
- * caller; it stays NULL where nothing was to be done. -ENOMEM. */
-int answer_clean(char **body, size_t *size, char **ret_copy, size_t *ret_replaced);
-
-/* An error that came in the place of an answer, and its status, or 0: its words say so. Its class, and the
- * provider's own words. */
-void refusal_take(const struct llm_target *target, const char *type, int status, struct json_value *json,
-		  struct attempt *attempt);
-/* The body of an error, whose status the attempt has, and its type, or NULL: its class, and the
- * provider's own words. The body is spoiled, too. */
-void refusal_read(const struct llm_target *target, struct json_reader *reader, const char *type,
-		  char *body, size_t size, struct attempt *attempt);

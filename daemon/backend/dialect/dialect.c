@@ -1,3 +1,4 @@
+/* All dialects there are, and which of them a config names. */
 #include "daemon/backend/dialect/dialect.h"
 
 #include <string.h>
@@ -18,4 +19,14 @@ const struct dialect *dialect_find(const char *name)
 		}
 	}
 	return NULL;
+}
+
+int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret_target,
+		   struct fault *fault)
+{
+	const struct dialect *dialect = dialect_find(config->provider);
+
+	if (!dialect)
+		return fault_invalid(fault, "llm_config.provider", "a provider that is known");
+	return target_new(dialect, config, ret_target, fault);
 }

@@ -15,6 +15,7 @@
 #include "daemon/backend/wire/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/media.h"
+#include "daemon/backend/dialect/refusal.h"
 #include "daemon/backend/dialect/request_form.h"
 #include "daemon/backend/dialect/target.h"
 

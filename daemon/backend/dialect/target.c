@@ -276,16 +276,12 @@ static int fill(struct llm_target *target, const struct ellu_llm_config *config,
 	return r;
 }
 
-int llm_target_new(const struct ellu_llm_config *config, struct llm_target **ret_target,
-		   struct fault *fault)
+int target_new(const struct dialect *dialect, const struct ellu_llm_config *config,
+	       struct llm_target **ret_target, struct fault *fault)
 {
-	const struct dialect *dialect = dialect_find(config->provider);
 	struct llm_target *target;
-	int r;
+	int r = llm_config_check_request(config, "llm_config", fault);
 
-	if (!dialect)
-		return fault_invalid(fault, "llm_config.provider", "a provider that is known");
-	r = llm_config_check_request(config, "llm_config", fault);
 	if (r < 0)
 		return r;
 	target = calloc(1, sizeof(*target));

@@ -105,6 +105,10 @@ struct llm_target {
 	int64_t bearer_number; // of the present one
 };
 
+/* Of a config whose provider is the dialect's. */
+int target_new(const struct dialect *dialect, const struct ellu_llm_config *config,
+	       struct llm_target **ret_target, struct fault *fault);
+
 /* Whether calls go the same way: origin, proxy and CA are the same. */
 bool target_same_path(const struct llm_target *a, const struct llm_target *b);
 /* And to the same endpoint: so are the dialect, the key, wherever it stands, and the model. */

@@ -7,6 +7,7 @@
 
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
+#include "proto/text/utf8.h"
 
 #define FIRST_CAPACITY 256
 #define KEPT_CAPACITY 4096 // what is beyond is given back
@@ -19,6 +20,21 @@ void json_reader_done(struct json_reader *reader)
 }
 
 /* ---- Reading ---- */
+
+int json_clean(char **body, size_t *size, char **ret_copy, size_t *ret_replaced)
+{
+	size_t clean_size;
+	int r;
+
+	if (*size == 0 || (!memchr(*body, 0, *size) && utf8_valid(*body, *size, NULL)))
+		return 0;
+	r = utf8_clean(*body, *size, ret_copy, &clean_size, ret_replaced);
+	if (r < 0)
+		return r;
+	*body = *ret_copy;
+	*size = clean_size;
+	return 0;
+}
 
 struct scan {
 	struct json_reader *reader;

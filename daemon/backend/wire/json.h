@@ -45,6 +45,10 @@ struct json_reader {
 
 void json_reader_done(struct json_reader *reader);
 
+/* What came with all that is no UTF-8 replaced, of which json-c would pass it on. *ret_copy is freed by the
+ * caller; it stays NULL where nothing was to be done. -ENOMEM. */
+int json_clean(char **body, size_t *size, char **ret_copy, size_t *ret_replaced);
+
 /* The one value that the text is. -EBADMSG: it is none; -E2BIG: it holds too many, or that and what
  * was rewritten before it do; -ENOMEM. */
 int json_read(struct json_reader *reader, char *text, size_t size, struct json_value **ret_value);
