@@ -13,17 +13,12 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/multi.h"
+#include "daemon/backend/order.h"
 #include "daemon/base/clock.h"
-#include "daemon/base/hash.h"
 #include "proto/limits.h"
 
 #define ROUNDS_MAX 16 // of a turn, before other events get theirs
 #define TURN_USEC 5000 // the same
-
-double backend_random(struct backend *backend)
-{
-	return random_fraction(&backend->random);
-}
 
 static void issue(struct backend *backend)
 {
@@ -189,27 +184,6 @@ struct backend *backend_free(struct backend *backend)
 	return NULL;
 }
 
-static void deliver_order(struct message *message)
-{
-	struct order *order = (struct order *)message; // its first member
-
-	order->backend->now_usec = clock_monotonic_usec();
-	order->carry_out(order);
-	free(order);
-}
-
-int backend_order(struct order order)
-{
-	struct order *copy = malloc(sizeof(*copy));
-
-	if (!copy)
-		return -ENOMEM;
-	*copy = order;
-	copy->message.deliver = deliver_order;
-	loop_post(order.backend->loop, &copy->message);
-	return 0;
-}
-
 static void on_lift(struct order *order)
 {
 	struct endpoint *endpoint;
@@ -222,7 +196,7 @@ static void on_lift(struct order *order)
 
 int backend_lift_pauses(struct backend *backend, int64_t user)
 {
-	return backend_order((struct order){ .backend = backend, .user = user,
+	return order_post((struct order){ .backend = backend, .user = user,
 					     .carry_out = on_lift });
 }
 
@@ -237,7 +211,7 @@ static void on_limits(struct order *order)
 
 int backend_set_limits(struct backend *backend, int64_t max_calls, int64_t max_calls_per_user)
 {
-	return backend_order((struct order){ .backend = backend, .max_calls = max_calls,
+	return order_post((struct order){ .backend = backend, .max_calls = max_calls,
 					     .max_calls_per_user = max_calls_per_user,
 					     .carry_out = on_limits });
 }
@@ -253,7 +227,7 @@ static void on_drain(struct order *order)
 
 int backend_drain(struct backend *backend)
 {
-	return backend_order((struct order){ .backend = backend, .carry_out = on_drain });
+	return order_post((struct order){ .backend = backend, .carry_out = on_drain });
 }
 
 static const struct ellu_endpoint_status *status_of(const struct endpoint *endpoint,
@@ -327,7 +301,7 @@ void backend_status_get(struct backend *backend, struct backend_status *status)
 {
 	status->endpoints = NULL;
 	status->n_endpoints = 0;
-	if (backend_order((struct order){ .backend = backend, .status = status,
+	if (order_post((struct order){ .backend = backend, .status = status,
 					  .carry_out = on_status }) < 0)
 		status_return(status);
 }

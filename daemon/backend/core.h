@@ -110,24 +110,6 @@ void simulated_run(struct backend *backend); // answers what is due, a bounded n
 /* Of the target's dialect. */
 const struct transport *transport_of(const struct llm_target *target);
 
-double backend_random(struct backend *backend); // in [0, 1)
-
-/* What any thread asks of the backend's loop. */
-struct order {
-	struct message message;
-	struct backend *backend;
-	struct backend_flow *flow;
-	struct backend_status *status;
-	struct provider_batch *batch;
-	int64_t user;
-	int priority;
-	int cap;
-	int64_t max_calls;
-	int64_t max_calls_per_user;
-	void (*carry_out)(struct order *order); // on that loop
-};
-int backend_order(struct order order); // -ENOMEM
-
 /* ---- What can be done with a job; job.c ---- */
 
 int job_new(struct backend_flow *flow, struct llm_call *call); // -ENOMEM
@@ -145,17 +127,8 @@ void job_short_of_descriptors(struct job *job);
 /* For a call that never became a job. */
 void call_refuse(struct backend_flow *flow, struct llm_call *call, enum llm_outcome outcome);
 
-/* ---- What callers hear of their flows; flow.c ---- */
-
-void flow_return(const struct backend_flow *flow, struct llm_call *call);
+/* Of its calls none is issued any more; flow.c. */
 void flow_drain(struct backend_flow *flow);
-
-/* At most one a second and lane; the others are dropped, and so is one for which there is no
- * memory. What it quotes holds no secrets any more. */
-__attribute__((format(printf, 2, 3))) void flow_notice(struct job *job, const char *format, ...);
-/* Whether the flow is held, to who asks; -ENOMEM is false. */
-bool flow_hold(const struct backend_flow *flow, bool held, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 
 /*
  * ---- What may be taken of an endpoint's requests and tokens; allowance.c ----

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "daemon/backend/core.h"
+#include "daemon/backend/flow_reply.h"
 #include "daemon/backend/multi.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/file_share.h"
+#include "daemon/base/hash.h"
 #include "daemon/base/log.h"
 
 #define RETRY_FIRST_USEC (100 * USEC_PER_MSEC)
@@ -17,7 +19,7 @@
 static void set_retry(struct backend *backend)
 {
 	int64_t usec = retry_grown_usec(RETRY_FIRST_USEC, RETRY_LAST_USEC,
-					backend->descriptors.n_short, backend_random(backend));
+					backend->descriptors.n_short, random_fraction(&backend->random));
 
 	deadline_set(&backend->deadlines, &backend->descriptors.retry, backend->now_usec + usec);
 }

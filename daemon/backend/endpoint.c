@@ -6,6 +6,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 #include "proto/text/utf8.h"
 
 #define WARM_USEC (60 * USEC_PER_SEC) // so long a host stays warm unused
@@ -373,7 +374,7 @@ const char *endpoint_failure(const struct endpoint *endpoint, const struct attem
 /* How long, from now on; 0: the pause that there is will do. */
 static int64_t wait_of(struct endpoint *endpoint, int64_t asked_usec)
 {
-	double random = backend_random(endpoint->backend);
+	double random = random_fraction(&endpoint->backend->random);
 
 	if (asked_usec >= 0)
 		return retry_floor_usec(asked_usec, random);

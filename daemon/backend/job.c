@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "daemon/backend/core.h"
+#include "daemon/backend/flow_reply.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"
 
@@ -311,7 +313,7 @@ static void back_off(struct job *job, const struct attempt *attempt)
 {
 	struct backend *backend = job->backend;
 	struct llm_call *call = job->call;
-	int64_t backoff_usec = retry_backoff_usec(call->attempts, backend_random(backend));
+	int64_t backoff_usec = retry_backoff_usec(call->attempts, random_fraction(&backend->random));
 
 	flow_notice(job, "%s: %s%s; attempt %lld of %d in %.1f s", job->endpoint->origin->name,
 		    attempt->message, attempt->status >= 500 ? " (server error)" : "",

@@ -1,5 +1,7 @@
 #include "daemon/backend/core.h"
+#include "daemon/backend/flow_reply.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/hash.h"
 
 /* ---- Flows ---- */
 
@@ -158,7 +160,7 @@ bool outage_failed(struct job *job, const struct attempt *attempt)
 
 	if (!job->lane->answered)
 		return false;
-	wait_usec = breaker_failed(&endpoint->breaker, job->probe, backend_random(backend));
+	wait_usec = breaker_failed(&endpoint->breaker, job->probe, random_fraction(&backend->random));
 	if (wait_usec > 0) {
 		endpoint->outage.until.passed = on_wait_over;
 		gate_close(&endpoint->outage, &backend->deadlines, backend->now_usec + wait_usec,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/backend/batch_job.h"
+#include "daemon/backend/order.h"
 #include "daemon/base/clock.h"
 
 /* ---- Giving ---- */
@@ -200,5 +201,5 @@ static void on_cancel(struct order *order)
 
 int provider_batch_cancel(struct backend *backend, struct provider_batch *batch)
 {
-	return backend_order((struct order){ .backend = backend, .batch = batch, .carry_out = on_cancel });
+	return order_post((struct order){ .backend = backend, .batch = batch, .carry_out = on_cancel });
 }
