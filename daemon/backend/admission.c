@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/backend/core.h"
+#include "daemon/backend/allowance.h"
 
 int admission_init(struct admission *admission)
 {
@@ -267,6 +267,12 @@ static struct turns_item *next_item(const struct admission *admission,
 	return NULL;
 }
 
+static bool has_room(const struct endpoint *endpoint)
+{
+	return endpoint->in_flight < aimd_limit(&endpoint->working) &&
+	       endpoint->origin->state != ORIGIN_PROBING;
+}
+
 /* The lane at the endpoints that have room whose user was served longest ago. */
 static struct lane *choose_lane(struct admission *admission, unsigned allowed)
 {
@@ -277,7 +283,7 @@ static struct lane *choose_lane(struct admission *admission, unsigned allowed)
 		struct lane *lane;
 
 		next = TAILQ_NEXT(endpoint, of_ready);
-		if (TAILQ_EMPTY(&endpoint->turns.users) || !endpoint_has_room(endpoint)) {
+		if (TAILQ_EMPTY(&endpoint->turns.users) || !has_room(endpoint)) {
 			TAILQ_REMOVE(&admission->ready, endpoint, of_ready);
 			endpoint->ready = false;
 			continue;

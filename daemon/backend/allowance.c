@@ -1,52 +1,16 @@
-#include <errno.h>
-#include <string.h>
+#include "daemon/backend/allowance.h"
 
-#include "daemon/backend/core.h"
 #include "daemon/backend/dialect/target.h"
+#include "daemon/backend/hold.h"
 #include "daemon/base/clock.h"
 
 #define LOOK_USEC (3600 * USEC_PER_SEC) // the wall clock may have been set
-
-static void open_gate(struct endpoint *endpoint, enum gate_kind kind)
-{
-	outage_pause(endpoint, kind, false);
-	admission_gates(&endpoint->backend->admission, endpoint);
-}
-
-static void on_paced(struct deadline *deadline)
-{
-	open_gate((struct endpoint *)((char *)deadline - offsetof(struct endpoint, paced.until)),
-		  GATE_PACED);
-}
-
-static void on_spent(struct deadline *deadline)
-{
-	open_gate((struct endpoint *)((char *)deadline - offsetof(struct endpoint, spent.until)),
-		  GATE_SPENT);
-}
-
-void allowance_init(struct endpoint *endpoint)
-{
-	endpoint->paced.until.passed = on_paced;
-	endpoint->spent.until.passed = on_spent;
-}
-
-bool allowance_is_limited(const struct llm_target *target)
-{
-	return budget_limits_any(&target->limits);
-}
-
-static void tell_if_long(struct endpoint *endpoint, const struct gate *gate, enum gate_kind kind)
-{
-	if (gate_left_usec(gate, endpoint->backend->now_usec) > OUTAGE_WAIT_USEC)
-		outage_pause(endpoint, kind, true);
-}
 
 /* ---- What configs allow ---- */
 
 void allowance_enter(struct endpoint *endpoint, const struct llm_target *target)
 {
-	if (!allowance_is_limited(target))
+	if (!budget_limits_any(&target->limits))
 		return;
 	endpoint->limits = target->limits;
 	if (target->taken_day > 0)
@@ -82,7 +46,7 @@ static void close_spent(struct endpoint *endpoint, const struct budget_limits *l
 		   kind == BUDGET_REQUESTS_PER_DAY || kind == BUDGET_TOKENS_PER_DAY ?
 			   " until midnight, UTC" :
 			   "");
-	tell_if_long(endpoint, &endpoint->spent, GATE_SPENT);
+	hold_if_long(endpoint, &endpoint->spent, GATE_SPENT);
 }
 
 bool allowance_allows(struct endpoint *endpoint, const struct llm_target *target)
@@ -90,7 +54,7 @@ bool allowance_allows(struct endpoint *endpoint, const struct llm_target *target
 	enum budget_kind kind;
 	int64_t wait_usec;
 
-	if (!allowance_is_limited(target))
+	if (!budget_limits_any(&target->limits))
 		return true;
 	wait_usec = budget_wait_usec(&endpoint->budget, &target->limits,
 				     endpoint->backend->now_usec, clock_wall_usec(), &kind);
@@ -134,10 +98,10 @@ static void close_paced(struct endpoint *endpoint)
 		gate_close(&endpoint->paced, &backend->deadlines, backend->now_usec + told_usec,
 			   "it says that of its %s none are left for now", what);
 	if (gate_is_closed(&endpoint->paced))
-		tell_if_long(endpoint, &endpoint->paced, GATE_PACED);
+		hold_if_long(endpoint, &endpoint->paced, GATE_PACED);
 }
 
-void allowance_told(struct job *job, const struct told news[static _TOLD_MAX])
+bool allowance_told(struct job *job, const struct told news[static _TOLD_MAX])
 {
 	struct endpoint *endpoint = job->endpoint;
 
@@ -146,8 +110,7 @@ void allowance_told(struct job *job, const struct told news[static _TOLD_MAX])
 	told_update(&endpoint->told[TOLD_TOKENS], &news[TOLD_TOKENS], job->started_usec,
 		    endpoint->tokens - job->tokens_taken);
 	close_paced(endpoint);
-	if (gate_is_closed(&endpoint->paced))
-		admission_gates(&endpoint->backend->admission, endpoint);
+	return gate_is_closed(&endpoint->paced);
 }
 
 /* ---- What people see of it ---- */
@@ -196,7 +159,7 @@ static int64_t tokens_of(const struct llm_call *call)
 	return known(call->input_tokens) + known(call->output_tokens);
 }
 
-void allowance_take(struct job *job)
+bool allowance_take(struct job *job)
 {
 	struct endpoint *endpoint = job->endpoint;
 	const struct llm_target *target = job->call->target;
@@ -217,23 +180,13 @@ void allowance_take(struct job *job)
 	told_take(&endpoint->told[TOLD_TOKENS], (double)job->tokens);
 	pace_issued(&endpoint->pace, now_usec);
 	close_paced(endpoint);
-	if (allowance_is_limited(target))
+	if (budget_limits_any(&target->limits))
 		budget_take(&endpoint->budget, &target->limits, job->tokens, now_usec,
 			    clock_wall_usec());
-	if (gate_is_closed(&endpoint->paced) || !allowance_allows(endpoint, target))
-		admission_gates(&endpoint->backend->admission, endpoint);
+	return gate_is_closed(&endpoint->paced) || !allowance_allows(endpoint, target);
 }
 
-/* Lanes that wait for what comes back now may not have to. */
-static void give_back(struct endpoint *endpoint)
-{
-	if (!gate_is_closed(&endpoint->spent))
-		return;
-	deadline_unset(&endpoint->backend->deadlines, &endpoint->spent.until);
-	on_spent(&endpoint->spent.until);
-}
-
-void allowance_settle(struct job *job, const struct attempt *attempt)
+bool allowance_settle(struct job *job, const struct attempt *attempt)
 {
 	struct endpoint *endpoint = job->endpoint;
 	const struct llm_target *target = job->call->target;
@@ -244,26 +197,19 @@ void allowance_settle(struct job *job, const struct attempt *attempt)
 		budget_learn(&endpoint->budget, known(job->call->output_tokens));
 	more = taken > 0 || refused ? taken - job->tokens : 0;
 	if (job->tokens == 0 || more == 0)
-		return;
+		return false;
 	endpoint->tokens += (double)more;
-	if (!allowance_is_limited(target))
-		return;
+	if (!budget_limits_any(&target->limits))
+		return false;
 	budget_correct(&endpoint->budget, &target->limits, more);
-	if (more < 0)
-		give_back(endpoint);
+	return more < 0;
 }
 
-int allowance_charge(struct backend *backend, struct llm_target *target, int64_t user, int64_t tokens)
+void allowance_charge(struct endpoint *endpoint, const struct llm_target *target, int64_t tokens)
 {
 	static const struct budget_limits none;
-	struct endpoint *endpoint;
 
-	if (!allowance_is_limited(target))
-		return 0;
-	if (endpoint_get(backend, target, user, &endpoint) < 0)
-		return -ENOMEM;
 	endpoint->limits = target->limits;
 	/* Minutes are those of single calls. */
-	budget_take(&endpoint->budget, &none, tokens, backend->now_usec, clock_wall_usec());
-	return 0;
+	budget_take(&endpoint->budget, &none, tokens, endpoint->backend->now_usec, clock_wall_usec());
 }

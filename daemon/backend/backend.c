@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "daemon/backend/allowance.h"
 #include "daemon/backend/core.h"
+#include "daemon/backend/hold.h"
 #include "daemon/backend/multi.h"
 #include "daemon/backend/order.h"
 #include "daemon/base/clock.h"
@@ -104,7 +106,7 @@ static void on_turn(void *userdata)
 			break;
 		kick_multis(backend);
 	}
-	outage_tell(backend);
+	hold_tell(backend);
 	set_timer(backend);
 }
 
@@ -246,7 +248,7 @@ static const struct ellu_endpoint_status *status_of(const struct endpoint *endpo
 		.llm_model_name = arena_strdup(arena, endpoint->target->model),
 		.in_flight = endpoint->in_flight,
 		.waiting = endpoint->waiting,
-		.working_concurrency = endpoint_limit(endpoint),
+		.working_concurrency = aimd_limit(&endpoint->working),
 		.calls = endpoint->calls,
 		.retries = endpoint->retries,
 		.waits = endpoint->waits,

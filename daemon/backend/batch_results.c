@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/allowance.h"
 #include "daemon/backend/batch_job.h"
 
 #define LINE_HEAD_MAX 4096u // in which one says whose it is
@@ -115,9 +116,12 @@ static int64_t known(int64_t tokens)
 /* That there is no memory for it keeps no answer back. */
 static void charge(struct batch_job *job, const struct llm_call *call)
 {
-	if (call->outcome == LLM_ANSWERED)
-		(void)allowance_charge(job->backend, job->batch->target, job->batch->user,
-				       known(call->input_tokens) + known(call->output_tokens));
+	struct llm_target *target = job->batch->target;
+	struct endpoint *endpoint;
+
+	if (call->outcome == LLM_ANSWERED && budget_limits_any(&target->limits) &&
+	    endpoint_get(job->backend, target, job->batch->user, &endpoint) == 0)
+		allowance_charge(endpoint, target, known(call->input_tokens) + known(call->output_tokens));
 }
 
 /* What is no line of this batch is passed over. */

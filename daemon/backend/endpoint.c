@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/backend/core.h"
+#include "daemon/backend/allowance.h"
+#include "daemon/backend/hold.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
 #include "proto/text/utf8.h"
@@ -47,8 +48,9 @@ static void endpoint_free(struct endpoint *endpoint)
 	deadline_unset(&backend->deadlines, &endpoint->spent.until);
 	deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
 	for (unsigned gate = GATE_PAUSE; gate <= GATE_SPENT; gate *= 2)
-		outage_pause(endpoint, gate, false);
-	backend->n_outages -= endpoint->breaker.state != BREAKER_CLOSED;
+		hold_over(endpoint, gate);
+	if (endpoint->breaker.state != BREAKER_CLOSED)
+		hold_outage(endpoint, false);
 	TAILQ_REMOVE(&backend->endpoints.all, endpoint, of_all);
 	table_remove(&backend->endpoints.table, &endpoint->node);
 	bearer_forget(endpoint->bearer);
@@ -121,6 +123,24 @@ static struct origin *origin_get(struct backend *backend, struct llm_target *tar
 	return origin;
 }
 
+static void open_gate(struct endpoint *endpoint, enum gate_kind kind)
+{
+	hold_over(endpoint, kind);
+	admission_gates(&endpoint->backend->admission, endpoint);
+}
+
+static void on_paced(struct deadline *deadline)
+{
+	open_gate((struct endpoint *)((char *)deadline - offsetof(struct endpoint, paced.until)),
+		  GATE_PACED);
+}
+
+static void on_spent(struct deadline *deadline)
+{
+	open_gate((struct endpoint *)((char *)deadline - offsetof(struct endpoint, spent.until)),
+		  GATE_SPENT);
+}
+
 static void on_resume(struct deadline *deadline)
 {
 	struct endpoint *endpoint =
@@ -130,8 +150,7 @@ static void on_resume(struct deadline *deadline)
 	endpoint->resumed = true;
 	pace_resumed(&endpoint->pace,
 		     aimd_resumed(&endpoint->working, endpoint->in_flight, now_usec), now_usec);
-	outage_pause(endpoint, GATE_PAUSE, false);
-	admission_gates(&endpoint->backend->admission, endpoint);
+	open_gate(endpoint, GATE_PAUSE);
 }
 
 void endpoint_resume(struct endpoint *endpoint)
@@ -164,7 +183,8 @@ static struct endpoint *endpoint_new(struct backend *backend, struct llm_target 
 	endpoint->backend = backend;
 	endpoint->target = llm_target_ref(target);
 	endpoint->pause.until.passed = on_resume;
-	allowance_init(endpoint);
+	endpoint->paced.until.passed = on_paced;
+	endpoint->spent.until.passed = on_spent;
 	aimd_set(&endpoint->working, BACKEND_CONNECTIONS_START, BACKEND_CONNECTIONS_GROWN);
 	endpoint->form = target->dialect->form;
 	turns_init(&endpoint->turns);
@@ -259,26 +279,6 @@ void endpoint_leave(struct endpoint *endpoint, const struct llm_target *target)
 	/* An endpoint without calls keeps its cap: the next ones will most likely bring the same. */
 }
 
-int endpoint_limit(const struct endpoint *endpoint)
-{
-	return aimd_limit(&endpoint->working);
-}
-
-bool endpoint_has_room(const struct endpoint *endpoint)
-{
-	return endpoint->in_flight < endpoint_limit(endpoint) &&
-	       endpoint->origin->state != ORIGIN_PROBING;
-}
-
-const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered)
-{
-	bool out = answered && breaker_blocks(&endpoint->breaker);
-	bool paused = gate_is_closed(&endpoint->pause), paced = gate_is_closed(&endpoint->paced);
-
-	return gate_later(gate_later(paused ? &endpoint->pause : NULL, out ? &endpoint->outage : NULL),
-			  paced ? &endpoint->paced : NULL);
-}
-
 void endpoint_issued(struct job *job)
 {
 	struct endpoint *endpoint = job->endpoint;
@@ -295,7 +295,8 @@ void endpoint_issued(struct job *job)
 	endpoint->calls++;
 	aimd_issued(&endpoint->working, endpoint->in_flight);
 	job->among = endpoint->in_flight;
-	allowance_take(job);
+	if (allowance_take(job))
+		admission_gates(&endpoint->backend->admission, endpoint);
 }
 
 void endpoint_ended(struct endpoint *endpoint)
@@ -304,6 +305,22 @@ void endpoint_ended(struct endpoint *endpoint)
 	endpoint->origin->used_usec = endpoint->backend->now_usec;
 	endpoint->in_flight--;
 	admission_consider(&endpoint->backend->admission, endpoint);
+}
+
+void endpoint_settled(struct job *job, const struct attempt *attempt)
+{
+	struct endpoint *endpoint = job->endpoint;
+
+	if (!allowance_settle(job, attempt) || !gate_is_closed(&endpoint->spent))
+		return;
+	deadline_unset(&endpoint->backend->deadlines, &endpoint->spent.until);
+	on_spent(&endpoint->spent.until);
+}
+
+void endpoint_told(struct job *job, const struct told news[static _TOLD_MAX])
+{
+	if (allowance_told(job, news))
+		admission_gates(&job->backend->admission, job->endpoint);
 }
 
 static void consider_all(struct endpoint *endpoint)
@@ -411,6 +428,5 @@ void endpoint_wait(struct endpoint *endpoint, struct job *job, const struct atte
 		   "it asks for a pause: %s", endpoint_failure(endpoint, attempt, failure));
 	if (!was_closed)
 		admission_gates(&backend->admission, endpoint);
-	if (gate_left_usec(&endpoint->pause, backend->now_usec) > OUTAGE_WAIT_USEC)
-		outage_pause(endpoint, GATE_PAUSE, true);
+	hold_if_long(endpoint, &endpoint->pause, GATE_PAUSE);
 }

@@ -115,17 +115,24 @@ bool endpoint_is_shared(const struct endpoint *endpoint);
 void endpoint_enter(struct endpoint *endpoint, const struct llm_target *target);
 void endpoint_leave(struct endpoint *endpoint, const struct llm_target *target);
 
-/* Whether one more call may be issued now. */
-bool endpoint_has_room(const struct endpoint *endpoint);
-int endpoint_limit(const struct endpoint *endpoint);
 /* Ends a wait that it asked for. */
 void endpoint_resume(struct endpoint *endpoint);
 /* What keeps calls from going there, and until when, or NULL: they may, as far as there is room. An
  * outage keeps only those of flows that were answered before; what configs allow is not asked here. */
-const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered);
+static inline const struct gate *endpoint_gate(const struct endpoint *endpoint, bool answered)
+{
+	bool out = answered && breaker_blocks(&endpoint->breaker);
+	bool paused = gate_is_closed(&endpoint->pause), paced = gate_is_closed(&endpoint->paced);
+
+	return gate_later(gate_later(paused ? &endpoint->pause : NULL, out ? &endpoint->outage : NULL),
+			  paced ? &endpoint->paced : NULL);
+}
 
 void endpoint_issued(struct job *job);
 void endpoint_ended(struct endpoint *endpoint);
+/* What the job's attempt took is known; the answer to it told what is left (allowance.h). */
+void endpoint_settled(struct job *job, const struct attempt *attempt);
+void endpoint_told(struct job *job, const struct told news[static _TOLD_MAX]);
 /* A connection stands: the origin is warm. */
 void endpoint_connected(struct endpoint *endpoint);
 /* An attempt never got that far. */

@@ -9,6 +9,8 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/flow_reply.h"
+#include "daemon/backend/hold.h"
+#include "daemon/backend/outage.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
 #include "proto/limits.h"
@@ -86,7 +88,7 @@ int job_new(struct backend_flow *flow, struct llm_call *call)
 	job->endpoint->waiting++;
 	job->state = JOB_WAITING;
 	admission_queue(&backend->admission, job, /* first= */ false);
-	outage_look(backend, flow);
+	hold_look(backend, flow);
 	return 0;
 }
 
@@ -98,7 +100,7 @@ static void job_end(struct job *job, enum llm_outcome outcome)
 	if (call->stream)
 		stream_leave(call->stream);
 	endpoint_leave(job->endpoint, call->target);
-	outage_leave(job);
+	hold_leave(job);
 	admission_leave(job);
 	job_free(job);
 	call_return(flow, call, outcome);
@@ -137,7 +139,7 @@ static void wait_again(struct job *job, bool first)
 	job->state = JOB_WAITING;
 	job->endpoint->waiting++;
 	admission_queue(&job->backend->admission, job, first);
-	outage_look(job->backend, job->lane->flow);
+	hold_look(job->backend, job->lane->flow);
 }
 
 /* Out of the place it is in. */
@@ -323,7 +325,7 @@ static void back_off(struct job *job, const struct attempt *attempt)
 	job->endpoint->waiting++;
 	job->deadline.passed = on_backoff_over;
 	deadline_set(&backend->deadlines, &job->deadline, backend->now_usec + backoff_usec);
-	outage_look(backend, job->lane->flow);
+	hold_look(backend, job->lane->flow);
 }
 
 /* As one does when it is down. */
@@ -424,7 +426,7 @@ void job_attempted(struct job *job, struct attempt *attempt)
 	int64_t duration_usec = job->backend->now_usec - job->started_usec;
 
 	leave_flight(job, attempt->connected);
-	allowance_settle(job, attempt);
+	endpoint_settled(job, attempt);
 	if (!is_outage(attempt))
 		outage_answered(job);
 	if (job->head && attempt->status > 0)

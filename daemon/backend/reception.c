@@ -120,7 +120,7 @@ static void read_told(struct transfer *transfer)
 	struct told news[_TOLD_MAX];
 
 	find_told(transfer, news);
-	allowance_told(transfer->job, news);
+	endpoint_told(transfer->job, news);
 }
 
 /* Its body begins: one that is framed is read as it comes. */
