@@ -120,8 +120,6 @@ void job_attempted(struct job *job, struct attempt *attempt);
 void job_cancel(struct job *job);
 /* Takes it out of flight to wait once more, as if it had never been issued. */
 void job_put_back(struct job *job);
-/* Who reads its stream has had what he was told. */
-void job_read_on(struct job *job);
 /* Its attempt is over, for lack of file descriptors: it waits as if it had never been issued. */
 void job_short_of_descriptors(struct job *job);
 /* For a call that never became a job. */

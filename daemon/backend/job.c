@@ -65,33 +65,6 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-int job_new(struct backend_flow *flow, struct llm_call *call)
-{
-	struct backend *backend = flow->backend;
-	struct job *job = calloc(1, sizeof(*job));
-
-	if (!job || deadlines_reserve(&backend->deadlines, 1) < 0) {
-		free(job);
-		return -ENOMEM;
-	}
-	job->backend = backend;
-	job->call = call;
-	if (endpoint_get(backend, call->target, flow->options.user, &job->endpoint) < 0 ||
-	    admission_enter(&backend->admission, flow, job) < 0) {
-		job_free(job);
-		return -ENOMEM;
-	}
-	call_reset(call);
-	if (call->stream)
-		stream_enter(call->stream, job);
-	endpoint_enter(job->endpoint, call->target);
-	job->endpoint->waiting++;
-	job->state = JOB_WAITING;
-	admission_queue(&backend->admission, job, /* first= */ false);
-	hold_look(backend, flow);
-	return 0;
-}
-
 static void job_end(struct job *job, enum llm_outcome outcome)
 {
 	struct backend_flow *flow = job->lane->flow;
@@ -115,13 +88,41 @@ static void job_finish(struct job *job, enum llm_outcome outcome)
 		job_end(job, outcome);
 }
 
-void job_read_on(struct job *job)
+/* Who reads its stream has had what he was told. */
+static void read_on(struct job *job)
 {
 	job->backend->read_on = true;
 	if (job->state == JOB_TELLING)
 		job_finish(job, LLM_ANSWERED);
 	else
 		stream_tell(job->call->stream);
+}
+
+int job_new(struct backend_flow *flow, struct llm_call *call)
+{
+	struct backend *backend = flow->backend;
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job || deadlines_reserve(&backend->deadlines, 1) < 0) {
+		free(job);
+		return -ENOMEM;
+	}
+	job->backend = backend;
+	job->call = call;
+	if (endpoint_get(backend, call->target, flow->options.user, &job->endpoint) < 0 ||
+	    admission_enter(&backend->admission, flow, job) < 0) {
+		job_free(job);
+		return -ENOMEM;
+	}
+	call_reset(call);
+	if (call->stream)
+		stream_enter(call->stream, job, read_on);
+	endpoint_enter(job->endpoint, call->target);
+	job->endpoint->waiting++;
+	job->state = JOB_WAITING;
+	admission_queue(&backend->admission, job, /* first= */ false);
+	hold_look(backend, flow);
+	return 0;
 }
 
 static void leave_flight(struct job *job, bool connected)

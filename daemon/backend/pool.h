@@ -54,8 +54,6 @@ void transfer_read_on(struct backend *backend);
 
 /* Tells who reads streams what came of them. */
 void transfer_tell(struct backend *backend);
-/* What is read of the job's answer as it comes, or NULL. */
-struct answer *transfer_answer(const struct job *job);
 /* The job's attempt goes out, or ends at once. */
 void transfer_start(struct job *job);
 

@@ -144,6 +144,8 @@ static bool begin_body(struct transfer *transfer)
 	reading->attempt = (struct attempt){ .status = status, .wait_usec = -1 };
 	answer_begin(&reading->answer, transfer->job->call, &transfer->backend->reader, framing,
 		     &reading->attempt);
+	if (transfer->job->call->stream)
+		transfer->job->call->stream->answer = &reading->answer;
 	return true;
 }
 
@@ -299,6 +301,8 @@ static void read_failure(struct transfer *transfer, CURLcode result, struct atte
 static void forget_reading(struct transfer *transfer)
 {
 	forget_news(transfer);
+	if (transfer->job->call->stream)
+		transfer->job->call->stream->answer = NULL;
 	answer_done(&transfer->reading->answer);
 	free(transfer->reading);
 	transfer->reading = NULL;
@@ -313,7 +317,7 @@ static void end_reading(struct transfer *transfer, CURLcode result, struct attem
 	if (result == CURLE_OK || reading->answer.unusable || answer_is_whole(&reading->answer)) {
 		answer_end(&reading->answer, NULL, 0);
 		if (reading->attempt.class == ATTEMPT_ANSWERED && transfer->job->call->stream &&
-		    stream_keep(transfer->job->call->stream, &reading->answer) < 0)
+		    stream_keep(transfer->job->call->stream) < 0)
 			attempt_fail(&reading->attempt, ATTEMPT_RETRY, "out of memory");
 	} else {
 		reading->attempt.status = 0;
@@ -377,13 +381,6 @@ void reception_end(struct transfer *transfer)
 }
 
 /* ---- Who reads streams ---- */
-
-struct answer *transfer_answer(const struct job *job)
-{
-	struct transfer *transfer = job->transfer;
-
-	return transfer && transfer->reading ? &transfer->reading->answer : NULL;
-}
 
 void transfer_tell(struct backend *backend)
 {

@@ -113,7 +113,7 @@ static void on_piece(struct message *message)
 
 /* ---- The backend ---- */
 
-/* Whether something can be told now; if not, job_read_on() follows when it can. */
+/* Whether something can be told now; if not, `read_on` follows when it can. */
 static bool is_home(struct llm_stream *stream)
 {
 	return atomic_load(&stream->place) == STREAM_HOME ||
@@ -136,13 +136,14 @@ static void on_back(struct message *message)
 
 	atomic_store(&stream->place, STREAM_HOME);
 	if (stream->job)
-		job_read_on(stream->job);
+		stream->read_on(stream->job);
 	llm_stream_unref(stream);
 }
 
-void stream_enter(struct llm_stream *stream, struct job *job)
+void stream_enter(struct llm_stream *stream, struct job *job, void (*read_on)(struct job *job))
 {
 	stream->job = job;
+	stream->read_on = read_on;
 	llm_stream_ref(stream);
 }
 
@@ -166,7 +167,7 @@ void stream_restart(struct llm_stream *stream, int64_t attempt)
 
 void stream_tell(struct llm_stream *stream)
 {
-	struct answer *answer = transfer_answer(stream->job);
+	struct answer *answer = stream->answer;
 	struct stream_piece *piece = &stream->piece;
 
 	if ((!stream->reset && (!answer || answer_untold(answer) == 0)) || !is_home(stream))
@@ -182,10 +183,10 @@ void stream_tell(struct llm_stream *stream)
 		post(stream);
 }
 
-int stream_keep(struct llm_stream *stream, struct answer *answer)
+int stream_keep(struct llm_stream *stream)
 {
 	struct stream_piece *rest = &stream->rest;
-	int r = answer_delta(answer, /* all= */ true, &rest->arena, &rest->delta);
+	int r = answer_delta(stream->answer, /* all= */ true, &rest->arena, &rest->delta);
 
 	rest->is_any = r > 0;
 	return r < 0 ? r : 0;

@@ -58,6 +58,8 @@ struct llm_stream {
 
 	/* The backend's. */
 	struct job *job; // or NULL
+	void (*read_on)(struct job *job); // he has had what he was told
+	struct answer *answer; // of the job, as it comes; or NULL
 	struct stream_piece rest; // of an answer that is over
 	int64_t reset; // of the attempt that begins, to be told; 0: nothing of it is void
 	bool begun; // something of this attempt's answer was told
@@ -90,13 +92,13 @@ static inline bool llm_stream_is_bound(const struct llm_stream *stream)
 /* ---- For the backend ---- */
 
 /* A job begins with it, and is done with it. */
-void stream_enter(struct llm_stream *stream, struct job *job);
+void stream_enter(struct llm_stream *stream, struct job *job, void (*read_on)(struct job *job));
 void stream_leave(struct llm_stream *stream);
 /* An attempt begins; what was told before is void. */
 void stream_restart(struct llm_stream *stream, int64_t attempt);
 /* Tells what can be told, if the reader has had the piece before. */
 void stream_tell(struct llm_stream *stream);
 /* The answer is whole, and its attempt over: what was not told of it is kept. -ENOMEM. */
-int stream_keep(struct llm_stream *stream, struct answer *answer);
-/* The call has its results. True: all of them have been told; else job_told() follows. */
+int stream_keep(struct llm_stream *stream);
+/* The call has its results. True: all of them have been told; else `read_on` follows. */
 bool stream_finish(struct llm_stream *stream);
