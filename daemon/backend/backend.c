@@ -12,15 +12,22 @@
 #include <sys/random.h>
 
 #include "daemon/backend/allowance.h"
-#include "daemon/backend/core.h"
 #include "daemon/backend/hold.h"
+#include "daemon/backend/job.h"
 #include "daemon/backend/multi.h"
 #include "daemon/backend/order.h"
+#include "daemon/backend/transfer.h"
+#include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "proto/limits.h"
 
 #define ROUNDS_MAX 16 // of a turn, before other events get theirs
 #define TURN_USEC 5000 // the same
+
+static const struct transport *const transports[_TRANSPORT_MAX] = {
+	[TRANSPORT_HTTP] = &transport_http,
+	[TRANSPORT_SIMULATED] = &transport_simulated,
+};
 
 static void issue(struct backend *backend)
 {
@@ -94,7 +101,7 @@ static void on_turn(void *userdata)
 		exchanges_collect(backend);
 		descriptors_give_way(backend);
 		deadlines_run(&backend->deadlines, backend->now_usec);
-		transfer_tell(backend);
+		reception_tell(backend);
 		transfer_read_on(backend);
 		simulated_run(backend);
 		issue(backend);
@@ -150,6 +157,7 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 	if (!backend)
 		return -ENOMEM;
 	backend->loop = loop;
+	backend->transports = transports;
 	TAILQ_INIT(&backend->pools);
 	TAILQ_INIT(&backend->unread);
 	TAILQ_INIT(&backend->news);

@@ -18,32 +18,6 @@
 #define RENEWAL_AGAIN_USEC (10 * USEC_PER_SEC) // after one that failed
 #define WORDS_MAX 300 // of a refusal's
 
-enum bearer_state {
-	BEARER_RESTING,
-	BEARER_SIGNING, // with the signer
-	BEARER_ASKING, // its transfer is added
-};
-
-struct bearer {
-	TAILQ_ENTRY(bearer) of_all; // bearers::all
-	struct backend *backend;
-	struct llm_target *target; // the endpoint's, a reference
-	bool forgotten; // ends with what the signer gives back
-	enum bearer_state state;
-	struct jobs jobs; // that wait
-	struct message message; // to the signer and back
-	int signing; // what became of it there
-	struct buffer form; // that is sent
-	size_t assertion; // where it has what is as good as a key
-	struct exchange exchange;
-	struct curl_slist *headers; // of it
-	char *token; // or NULL
-	int64_t number; // of the token, which no other has; of one that is to come
-	int64_t refused_number; // of the last that was refused before anything was answered with it
-	int64_t renew_usec, expires_usec;
-	bool accepted; // something was answered with it
-};
-
 void bearers_init(struct bearers *bearers)
 {
 	TAILQ_INIT(&bearers->all);
@@ -108,19 +82,11 @@ void bearers_done(struct bearers *bearers)
 
 /* ---- What becomes of it ---- */
 
-/* What waits shares it. */
 static void fail(struct bearer *bearer, const struct attempt *failed)
 {
-	struct job *job;
-
 	end_exchange(bearer);
 	bearer->renew_usec = bearer->backend->now_usec + RENEWAL_AGAIN_USEC;
-	while ((job = TAILQ_FIRST(&bearer->jobs))) {
-		struct attempt attempt = *failed;
-
-		TAILQ_REMOVE(&bearer->jobs, job, of_lane);
-		job_attempted(job, &attempt);
-	}
+	bearer->asked(bearer, failed);
 }
 
 static void fail_saying(struct bearer *bearer, enum attempt_class class, const char *words)
@@ -144,31 +110,6 @@ static bool take_token(struct bearer *bearer, const char *token, int64_t lasts_u
 	bearer->renew_usec = bearer->expires_usec -
 			     (lasts_usec / 4 < RENEWAL_USEC ? lasts_usec / 4 : RENEWAL_USEC);
 	return true;
-}
-
-/* To the job's target, for its dialect to send. */
-static bool hand_over(const struct bearer *bearer, struct job *job)
-{
-	job->bearer_number = bearer->number;
-	return target_set_bearer(job->call->target, bearer->token, bearer->number) == 0;
-}
-
-/* What waits goes on, whenever the token ends: nobody had it earlier. */
-static void go_on(struct bearer *bearer)
-{
-	struct job *job;
-
-	while ((job = TAILQ_FIRST(&bearer->jobs))) {
-		struct attempt attempt = { .wait_usec = -1 };
-
-		TAILQ_REMOVE(&bearer->jobs, job, of_lane);
-		if (hand_over(bearer, job)) {
-			transfer_start(job);
-			continue;
-		}
-		attempt_fail(&attempt, ATTEMPT_RETRY, "out of memory");
-		job_attempted(job, &attempt);
-	}
 }
 
 /* ---- The exchange ---- */
@@ -235,7 +176,7 @@ static void on_asked(struct exchange *exchange)
 		return;
 	}
 	end_exchange(bearer);
-	go_on(bearer);
+	bearer->asked(bearer, NULL);
 }
 
 static bool ask(struct bearer *bearer)
@@ -306,7 +247,7 @@ static bool start_signer(struct bearers *bearers)
 	return false;
 }
 
-static void renew(struct bearer *bearer)
+void bearer_renew(struct bearer *bearer)
 {
 	struct bearers *bearers = &bearer->backend->bearers;
 
@@ -321,9 +262,10 @@ static void renew(struct bearer *bearer)
 	loop_post(bearers->signer, &bearer->message);
 }
 
-/* ---- Jobs ---- */
+/* ---- Of each attempt ---- */
 
-static struct bearer *bearer_get(struct endpoint *endpoint)
+struct bearer *bearer_get(struct endpoint *endpoint,
+			  void (*asked)(struct bearer *bearer, const struct attempt *failed))
 {
 	struct bearer *bearer = endpoint->bearer;
 
@@ -334,41 +276,28 @@ static struct bearer *bearer_get(struct endpoint *endpoint)
 		return NULL;
 	bearer->backend = endpoint->backend;
 	bearer->target = llm_target_ref(endpoint->target);
+	bearer->asked = asked;
 	TAILQ_INIT(&bearer->jobs);
 	TAILQ_INSERT_TAIL(&endpoint->backend->bearers.all, bearer, of_all);
 	endpoint->bearer = bearer;
 	return bearer;
 }
 
-bool bearer_holds(struct job *job)
+bool bearer_is_good(struct bearer *bearer)
 {
-	struct attempt attempt = { .wait_usec = -1 };
-	int64_t now_usec = job->backend->now_usec;
-	struct bearer *bearer;
+	int64_t now_usec = bearer->backend->now_usec;
 
-	if (!job->call->target->account)
+	if (!bearer->token || now_usec >= bearer->expires_usec)
 		return false;
-	bearer = bearer_get(job->endpoint);
-	if (bearer && bearer->token && now_usec < bearer->expires_usec) {
-		if (now_usec >= bearer->renew_usec)
-			renew(bearer);
-		if (hand_over(bearer, job))
-			return false;
-		bearer = NULL;
-	}
-	if (!bearer) {
-		attempt_fail(&attempt, ATTEMPT_RETRY, "out of memory");
-		job_attempted(job, &attempt);
-		return true;
-	}
-	TAILQ_INSERT_TAIL(&bearer->jobs, job, of_lane);
-	renew(bearer);
+	if (now_usec >= bearer->renew_usec)
+		bearer_renew(bearer);
 	return true;
 }
 
-void bearer_leave(struct job *job)
+bool bearer_hand_over(const struct bearer *bearer, struct job *job)
 {
-	TAILQ_REMOVE(&job->endpoint->bearer->jobs, job, of_lane);
+	job->bearer_number = bearer->number;
+	return target_set_bearer(job->call->target, bearer->token, bearer->number) == 0;
 }
 
 bool bearer_expired(struct job *job, const struct attempt *attempt)

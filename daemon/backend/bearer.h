@@ -13,12 +13,43 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/backend/admission.h"
+#include "daemon/backend/exchange.h"
+#include "daemon/backend/wire/buffer.h"
+#include "daemon/base/loop.h"
+
 struct attempt;
 struct backend;
-struct bearer;
 struct endpoint;
 struct job;
-struct loop;
+
+enum bearer_state {
+	BEARER_RESTING,
+	BEARER_SIGNING, // with the signer
+	BEARER_ASKING, // its transfer is added
+};
+
+struct bearer {
+	TAILQ_ENTRY(bearer) of_all; // bearers::all
+	struct backend *backend;
+	struct llm_target *target; // the endpoint's, a reference
+	bool forgotten; // ends with what the signer gives back
+	enum bearer_state state;
+	struct jobs jobs; // that wait
+	/* There is a token, or none could be had. */
+	void (*asked)(struct bearer *bearer, const struct attempt *failed);
+	struct message message; // to the signer and back
+	int signing; // what became of it there
+	struct buffer form; // that is sent
+	size_t assertion; // where it has what is as good as a key
+	struct exchange exchange;
+	struct curl_slist *headers; // of it
+	char *token; // or NULL
+	int64_t number; // of the token, which no other has; of one that is to come
+	int64_t refused_number; // of the last that was refused before anything was answered with it
+	int64_t renew_usec, expires_usec;
+	bool accepted; // something was answered with it
+};
 TAILQ_HEAD(bearer_list, bearer);
 
 struct bearers {
@@ -31,11 +62,15 @@ void bearers_init(struct bearers *bearers);
 /* The endpoints are gone. */
 void bearers_done(struct bearers *bearers);
 
-/* Whether the job, whose attempt begins, waits for a token, or has ended for lack of one. Where it goes
- * with a key alone, or its target has the token now, it does not. */
-bool bearer_holds(struct job *job);
-/* One that waits is taken out. */
-void bearer_leave(struct job *job);
+/* The endpoint's, which tells `asked` what becomes of each exchange. NULL: no memory. */
+struct bearer *bearer_get(struct endpoint *endpoint,
+			  void (*asked)(struct bearer *bearer, const struct attempt *failed));
+/* Whether there is a token, which is renewed in time. */
+bool bearer_is_good(struct bearer *bearer);
+/* Begins an exchange, unless one is under way; it may be over at once. */
+void bearer_renew(struct bearer *bearer);
+/* The token to the job's target, for its dialect to send; false: no memory. */
+bool bearer_hand_over(const struct bearer *bearer, struct job *job);
 /* What the job's attempt came to: whether it says that the token is good no more. */
 bool bearer_expired(struct job *job, const struct attempt *attempt);
 /* Nothing waits for it. NULL is fine. */

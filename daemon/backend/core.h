@@ -27,6 +27,7 @@
 #include "daemon/base/deadline.h"
 
 struct event;
+struct transport;
 
 enum job_state {
 	JOB_WAITING,
@@ -89,41 +90,8 @@ struct backend {
 	struct jobs simulated_due;
 	struct json_reader reader;
 	uint64_t random;
+	const struct transport *const *transports; // by enum transport_kind
 };
-
-/* What carries a call's attempts. One of them ends with job_attempted(), or by `abort`; both run on
- * the backend's loop. */
-struct transport {
-	bool connects; // so that the first call to a cold origin goes alone
-
-	/* The job's attempt begins, or ends at once. */
-	void (*start)(struct job *job);
-	/* Ends the attempt without a result; a connection in use is closed. Returns whether there
-	 * was one, or none was needed. */
-	bool (*abort)(struct job *job);
-};
-
-extern const struct transport transport_http; // transfer.c
-extern const struct transport transport_simulated;
-void simulated_run(struct backend *backend); // answers what is due, a bounded number at once
-
-/* Of the target's dialect. */
-const struct transport *transport_of(const struct llm_target *target);
-
-/* ---- What can be done with a job; job.c ---- */
-
-int job_new(struct backend_flow *flow, struct llm_call *call); // -ENOMEM
-void job_start(struct job *job); // admitted
-/* Its attempt is over, and nothing of it is left but `attempt`. */
-void job_attempted(struct job *job, struct attempt *attempt);
-/* Wherever it is. Aborts what is in flight. */
-void job_cancel(struct job *job);
-/* Takes it out of flight to wait once more, as if it had never been issued. */
-void job_put_back(struct job *job);
-/* Its attempt is over, for lack of file descriptors: it waits as if it had never been issued. */
-void job_short_of_descriptors(struct job *job);
-/* For a call that never became a job. */
-void call_refuse(struct backend_flow *flow, struct llm_call *call, enum llm_outcome outcome);
 
 /* Of its calls none is issued any more; flow.c. */
 void flow_drain(struct backend_flow *flow);

@@ -60,11 +60,6 @@ void descriptors_done(struct backend *backend)
 	deadline_unset(&backend->deadlines, &backend->descriptors.retry);
 }
 
-bool descriptors_allow_socket(const struct descriptors *descriptors)
-{
-	return descriptors->n_sockets < descriptors->max_sockets;
-}
-
 bool descriptors_are_out(void)
 {
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -85,7 +80,7 @@ void descriptors_give_way(struct backend *backend)
 	backend->descriptors.give_way = false;
 	TAILQ_FOREACH(pool, &backend->pools, of_all) {
 		if (pool->n_busy == 0)
-			transfer_forget(pool);
+			pool_forget(pool);
 		else if (pool->multi)
 			multi_keep(pool->multi, pool->n_busy);
 	}

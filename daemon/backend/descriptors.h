@@ -31,7 +31,10 @@ int descriptors_init(struct backend *backend); // -ENOMEM
 void descriptors_done(struct backend *backend);
 
 /* Whether one more may be opened for a connection. */
-bool descriptors_allow_socket(const struct descriptors *descriptors);
+static inline bool descriptors_allow_socket(const struct descriptors *descriptors)
+{
+	return descriptors->n_sockets < descriptors->max_sockets;
+}
 /* Whether the process cannot open anything at this moment. */
 bool descriptors_are_out(void);
 

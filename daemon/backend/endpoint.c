@@ -6,6 +6,7 @@
 
 #include "daemon/backend/allowance.h"
 #include "daemon/backend/hold.h"
+#include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
 #include "proto/text/utf8.h"
@@ -116,7 +117,7 @@ static struct origin *origin_get(struct backend *backend, struct llm_target *tar
 	origin->pool = pool;
 	origin->target = llm_target_ref(target);
 	origin->name = target->origin;
-	origin->connects = transport_of(target)->connects;
+	origin->connects = pool->backend->transports[target->dialect->transport]->connects;
 	origin->state = origin->connects ? ORIGIN_COLD : ORIGIN_WARM;
 	pool->n_origins++;
 	table_add(table, &origin->node, hash);

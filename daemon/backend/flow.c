@@ -2,9 +2,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/backend/core.h"
 #include "daemon/backend/flow_reply.h"
+#include "daemon/backend/job.h"
 #include "daemon/backend/order.h"
+#include "daemon/backend/transfer.h"
 
 int backend_flow_open(struct backend *backend, const struct backend_flow_options *options,
 		      struct backend_flow **ret_flow)

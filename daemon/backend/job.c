@@ -2,15 +2,17 @@
  * A call's way through the backend: queued, issued, tried again, and back to who asked. Each
  * job_*() leaves the job in one of its places, or gone and its call on the way back.
  */
+#include "daemon/backend/job.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/core.h"
 #include "daemon/backend/flow_reply.h"
 #include "daemon/backend/hold.h"
 #include "daemon/backend/outage.h"
+#include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
 #include "proto/limits.h"
@@ -18,14 +20,9 @@
 
 #define FORMS_MAX 4 // more changes of the request's form than that are going in circles
 
-static const struct transport *const transports[_TRANSPORT_MAX] = {
-	[TRANSPORT_HTTP] = &transport_http,
-	[TRANSPORT_SIMULATED] = &transport_simulated,
-};
-
-const struct transport *transport_of(const struct llm_target *target)
+static const struct transport *transport_of(const struct job *job)
 {
-	return transports[target->dialect->transport];
+	return job->backend->transports[job->call->target->dialect->transport];
 }
 
 static void call_return(const struct backend_flow *flow, struct llm_call *call,
@@ -156,7 +153,7 @@ static void take_out(struct job *job)
 		deadline_unset(&job->backend->deadlines, &job->deadline);
 		break;
 	case JOB_IN_FLIGHT:
-		leave_flight(job, transport_of(job->call->target)->abort(job));
+		leave_flight(job, transport_of(job)->abort(job));
 		break;
 	case JOB_TELLING:
 		break;
@@ -175,7 +172,7 @@ void job_start(struct job *job)
 	job->endpoint->resumed = false;
 	endpoint_issued(job);
 	outage_issued(job);
-	transport_of(job->call->target)->start(job);
+	transport_of(job)->start(job);
 }
 
 /* What waits to be asked with the same config would fail the same way: it is not asked. */

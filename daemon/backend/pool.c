@@ -3,14 +3,40 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "daemon/backend/core.h"
+#include "daemon/backend/transfer.h"
+
+void pool_free_handle(struct transfer *transfer)
+{
+	struct backend *backend = transfer->backend;
+
+	deadline_unset(&backend->deadlines, &transfer->deadline);
+	deadlines_release(&backend->deadlines, 1);
+	if (transfer->easy)
+		curl_easy_cleanup(transfer->easy);
+	llm_target_unref(transfer->target);
+	buffer_done(&transfer->body);
+	buffer_done(&transfer->signature);
+	free(transfer);
+}
+
+void pool_forget(struct pool *pool)
+{
+	struct transfer *transfer;
+
+	/* Easy handles refer to the multi handle by their options. */
+	while ((transfer = TAILQ_FIRST(&pool->spare))) {
+		TAILQ_REMOVE(&pool->spare, transfer, of_list);
+		pool_free_handle(transfer);
+	}
+	pool->multi = multi_free(pool->multi);
+}
 
 static void on_idle(struct deadline *deadline)
 {
 	struct pool *pool = (struct pool *)((char *)deadline - offsetof(struct pool, idle));
 
 	if (pool->n_busy == 0)
-		transfer_forget(pool);
+		pool_forget(pool);
 }
 
 int64_t pool_owner(const struct llm_target *target, int64_t user)
@@ -46,7 +72,7 @@ void pool_release(struct pool *pool)
 
 	if (pool->n_origins > 0)
 		return;
-	transfer_forget(pool);
+	pool_forget(pool);
 	deadline_unset(&backend->deadlines, &pool->idle);
 	deadlines_release(&backend->deadlines, 1);
 	TAILQ_REMOVE(&backend->pools, pool, of_all);

@@ -10,9 +10,7 @@
 
 #include "daemon/base/deadline.h"
 
-struct answer;
 struct backend;
-struct job;
 struct llm_target;
 struct multi;
 struct transfer;
@@ -43,22 +41,7 @@ void pool_release(struct pool *pool);
 
 /* Its last call has left flight. */
 void pool_rest(struct pool *pool);
-
-/* ---- What becomes of attempts; transfer.c ---- */
-
-/* Delivers what has finished. */
-void transfer_collect(struct backend *backend);
-
-/* Goes on with what was left unread, as far as it may be read now. */
-void transfer_read_on(struct backend *backend);
-
-/* Tells who reads streams what came of them. */
-void transfer_tell(struct backend *backend);
-/* The job's attempt goes out, or ends at once. */
-void transfer_start(struct job *job);
-
-/* Makes another multi handle where curl gave up on one. */
-void transfer_repair(struct backend *backend);
-
-/* Gives back handles and connections; nothing of the pool is in flight. */
-void transfer_forget(struct pool *pool);
+/* Gives back handles and connections; nothing of it is in flight. */
+void pool_forget(struct pool *pool);
+/* One handle, which is in no list. */
+void pool_free_handle(struct transfer *transfer);

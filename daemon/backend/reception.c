@@ -29,6 +29,12 @@ static int status_of(const struct transfer *transfer)
 	return (int)status;
 }
 
+void reception_wait(struct transfer *transfer, int64_t until_usec)
+{
+	deadline_set(&transfer->backend->deadlines, &transfer->deadline,
+		     until_usec < transfer->total_usec ? until_usec : transfer->total_usec);
+}
+
 /* ---- Long answers ---- */
 
 static void on_rested(struct deadline *deadline)
@@ -133,7 +139,7 @@ static bool begin_body(struct transfer *transfer)
 	transfer->phase = TRANSFER_ANSWERING;
 	read_told(transfer);
 	transfer->body_max = status < 300 ? RESPONSE_BODY_MAX : REFUSAL_BODY_MAX;
-	transfer_wait(transfer, transfer->byte_usec + transfer->target->stall_usec);
+	reception_wait(transfer, transfer->byte_usec + transfer->target->stall_usec);
 	if (status >= 200 && status < 300 && !encoding_of(transfer))
 		framing = framing_find(header(transfer, "Content-Type"));
 	if (!framing)
@@ -198,9 +204,7 @@ static bool may_grow(struct transfer *transfer, size_t beyond)
 	return true;
 }
 
-/* Whether more of the body may be taken now: who reads it is not too far behind, and it is not long,
- * or one of those that may be. */
-static bool may_take(struct transfer *transfer, size_t held)
+bool reception_may_take(struct transfer *transfer, size_t held)
 {
 	if (transfer->job->call->stream && transfer->reading &&
 	    answer_untold(&transfer->reading->answer) > STREAM_WAITING_MAX)
@@ -223,7 +227,7 @@ size_t reception_take(char *data, size_t size, size_t n, void *userdata)
 		transfer->too_large = true;
 		return 0;
 	}
-	if (!may_take(transfer, held + size)) {
+	if (!reception_may_take(transfer, held + size)) {
 		leave_unread(transfer, held + size);
 		return CURL_WRITEFUNC_PAUSE;
 	}
@@ -382,7 +386,7 @@ void reception_end(struct transfer *transfer)
 
 /* ---- Who reads streams ---- */
 
-void transfer_tell(struct backend *backend)
+void reception_tell(struct backend *backend)
 {
 	struct transfer *transfer;
 
@@ -390,36 +394,5 @@ void transfer_tell(struct backend *backend)
 		forget_news(transfer);
 		stream_tell(transfer->job->call->stream);
 		backend->read_on |= transfer->unread;
-	}
-}
-
-/* ---- Reading on ---- */
-
-static void read_on(struct transfer *transfer)
-{
-	struct backend *backend = transfer->backend;
-
-	TAILQ_REMOVE(&backend->unread, transfer, of_unread);
-	transfer->unread = false;
-	transfer->byte_usec = backend->now_usec;
-	transfer_wait(transfer, transfer->byte_usec + transfer->target->stall_usec);
-	if (curl_easy_pause(transfer->easy, CURLPAUSE_CONT) == CURLE_OK)
-		return;
-	/* What curl had of it already cannot be taken, and it would not tell again. */
-	multi_remove(transfer->pool->multi, transfer->easy);
-	transfer_done(transfer, CURLE_WRITE_ERROR);
-}
-
-void transfer_read_on(struct backend *backend)
-{
-	struct transfer *transfer, *next;
-
-	if (!backend->read_on)
-		return;
-	backend->read_on = false;
-	for (transfer = TAILQ_FIRST(&backend->unread); transfer; transfer = next) {
-		next = TAILQ_NEXT(transfer, of_unread);
-		if (may_take(transfer, transfer->would_hold))
-			read_on(transfer);
 	}
 }

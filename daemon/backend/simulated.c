@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/core.h"
 #include "daemon/backend/dialect/simulated_text.h"
+#include "daemon/backend/job.h"
+#include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/bearer.h"
+#include "daemon/backend/job.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
@@ -15,12 +17,6 @@
 #define UPLOAD_BUFFER_BYTES 16384L
 #define COLLECT_USEC 2000 // of a pool, before the others get their turn
 #define COLLECT_ALL_USEC 4000 // of all of them, before the loop gets its
-
-void transfer_wait(struct transfer *transfer, int64_t until_usec)
-{
-	deadline_set(&transfer->backend->deadlines, &transfer->deadline,
-		     until_usec < transfer->total_usec ? until_usec : transfer->total_usec);
-}
 
 /* The connection stands, new or used before. */
 static int on_connected(void *userdata, char *address, char *local, int port, int local_port)
@@ -33,7 +29,7 @@ static int on_connected(void *userdata, char *address, char *local, int port, in
 	(void)local_port;
 	if (transfer->phase == TRANSFER_CONNECTING) {
 		transfer->phase = TRANSFER_SENT;
-		transfer_wait(transfer, clock_monotonic_usec() + transfer->target->first_byte_usec);
+		reception_wait(transfer, clock_monotonic_usec() + transfer->target->first_byte_usec);
 	}
 	transfer->job->lane->connected = true;
 	endpoint_connected(transfer->job->endpoint);
@@ -132,21 +128,6 @@ static bool set_request(struct transfer *transfer, struct job *job)
 	       SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)job->body.size);
 }
 
-static struct transfer *transfer_free(struct transfer *transfer)
-{
-	struct backend *backend = transfer->backend;
-
-	deadline_unset(&backend->deadlines, &transfer->deadline);
-	deadlines_release(&backend->deadlines, 1);
-	if (transfer->easy)
-		curl_easy_cleanup(transfer->easy);
-	llm_target_unref(transfer->target);
-	buffer_done(&transfer->body);
-	buffer_done(&transfer->signature);
-	free(transfer);
-	return NULL;
-}
-
 static void transfer_release(struct transfer *transfer)
 {
 	struct pool *pool = transfer->pool;
@@ -162,19 +143,33 @@ static void transfer_release(struct transfer *transfer)
 		pool_rest(pool);
 }
 
-static bool abort_attempt(struct job *job)
+bool transfer_abort(struct transfer *transfer)
 {
-	struct transfer *transfer = job->transfer;
-	bool connected;
+	bool connected = transfer->phase != TRANSFER_CONNECTING;
 
-	if (!transfer) {
-		bearer_leave(job);
-		return false;
-	}
-	connected = transfer->phase != TRANSFER_CONNECTING;
 	multi_remove(transfer->pool->multi, transfer->easy);
 	transfer_release(transfer);
 	return connected;
+}
+
+/* Its attempt has ended, and curl has let go of the handle. */
+static void end(struct transfer *transfer, CURLcode result)
+{
+	struct attempt attempt = { .wait_usec = -1 };
+	struct job *job = transfer->job;
+
+	attempt.connected = transfer->phase != TRANSFER_CONNECTING;
+	if (result != CURLE_OK && !attempt.connected &&
+	    (transfer->sockets.refused || descriptors_are_out())) {
+		transfer_release(transfer);
+		job_short_of_descriptors(job);
+		return;
+	}
+	reception_result(transfer, result, &attempt);
+	transfer_release(transfer);
+	if (bearer_expired(job, &attempt))
+		attempt.class = ATTEMPT_RETRY;
+	job_attempted(job, &attempt);
 }
 
 static void on_deadline(struct deadline *deadline)
@@ -197,17 +192,17 @@ static void on_deadline(struct deadline *deadline)
 			     (double)target->first_byte_usec / USEC_PER_SEC);
 	} else if (backend->now_usec >= stalled_usec && reception_is_whole(transfer)) {
 		multi_remove(transfer->pool->multi, transfer->easy);
-		transfer_done(transfer, CURLE_OK);
+		end(transfer, CURLE_OK);
 		return;
 	} else if (backend->now_usec >= stalled_usec) {
 		attempt_fail(&attempt, ATTEMPT_RETRY, "the answer stalled for %.3g s",
 			     (double)target->stall_usec / USEC_PER_SEC);
 	} else {
 		/* Bytes came since it was set. */
-		transfer_wait(transfer, stalled_usec);
+		reception_wait(transfer, stalled_usec);
 		return;
 	}
-	attempt.connected = abort_attempt(job);
+	attempt.connected = transfer_abort(transfer);
 	job_attempted(job, &attempt);
 }
 
@@ -233,7 +228,7 @@ static struct transfer *transfer_get(struct pool *pool)
 		transfer->deadline.passed = on_deadline;
 		transfer->easy = curl_easy_init();
 		if (!transfer->easy || !set_constant_options(transfer)) {
-			transfer_free(transfer);
+			pool_free_handle(transfer);
 			return NULL;
 		}
 	}
@@ -295,44 +290,13 @@ void transfer_start(struct job *job)
 	job_attempted(job, &attempt);
 }
 
-static void start(struct job *job)
-{
-	if (!bearer_holds(job))
-		transfer_start(job);
-}
-
-const struct transport transport_http = {
-	.connects = true,
-	.start = start,
-	.abort = abort_attempt,
-};
-
-void transfer_done(struct transfer *transfer, CURLcode result)
-{
-	struct attempt attempt = { .wait_usec = -1 };
-	struct job *job = transfer->job;
-
-	attempt.connected = transfer->phase != TRANSFER_CONNECTING;
-	if (result != CURLE_OK && !attempt.connected &&
-	    (transfer->sockets.refused || descriptors_are_out())) {
-		transfer_release(transfer);
-		job_short_of_descriptors(job);
-		return;
-	}
-	reception_result(transfer, result, &attempt);
-	transfer_release(transfer);
-	if (bearer_expired(job, &attempt))
-		attempt.class = ATTEMPT_RETRY;
-	job_attempted(job, &attempt);
-}
-
 static void on_done(void *userdata, CURL *easy, CURLcode result)
 {
 	struct transfer *transfer;
 
 	(void)userdata;
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-	transfer_done(transfer, result);
+	end(transfer, result);
 }
 
 void transfer_collect(struct backend *backend)
@@ -358,6 +322,35 @@ void transfer_collect(struct backend *backend)
 	}
 }
 
+static void read_on(struct transfer *transfer)
+{
+	struct backend *backend = transfer->backend;
+
+	TAILQ_REMOVE(&backend->unread, transfer, of_unread);
+	transfer->unread = false;
+	transfer->byte_usec = backend->now_usec;
+	reception_wait(transfer, transfer->byte_usec + transfer->target->stall_usec);
+	if (curl_easy_pause(transfer->easy, CURLPAUSE_CONT) == CURLE_OK)
+		return;
+	/* What curl had of it already cannot be taken, and it would not tell again. */
+	multi_remove(transfer->pool->multi, transfer->easy);
+	end(transfer, CURLE_WRITE_ERROR);
+}
+
+void transfer_read_on(struct backend *backend)
+{
+	struct transfer *transfer, *next;
+
+	if (!backend->read_on)
+		return;
+	backend->read_on = false;
+	for (transfer = TAILQ_FIRST(&backend->unread); transfer; transfer = next) {
+		next = TAILQ_NEXT(transfer, of_unread);
+		if (reception_may_take(transfer, transfer->would_hold))
+			read_on(transfer);
+	}
+}
+
 static void repair(struct pool *pool)
 {
 	struct transfer *transfer;
@@ -365,7 +358,7 @@ static void repair(struct pool *pool)
 	log_warning("libcurl gave up on its connections; calls in flight are issued again");
 	while ((transfer = TAILQ_FIRST(&pool->busy)))
 		job_put_back(transfer->job);
-	transfer_forget(pool);
+	pool_forget(pool);
 }
 
 void transfer_repair(struct backend *backend)
@@ -376,16 +369,4 @@ void transfer_repair(struct backend *backend)
 		if (pool->multi && multi_is_broken(pool->multi))
 			repair(pool);
 	}
-}
-
-void transfer_forget(struct pool *pool)
-{
-	struct transfer *transfer;
-
-	/* Easy handles refer to the multi handle by their options. */
-	while ((transfer = TAILQ_FIRST(&pool->spare))) {
-		TAILQ_REMOVE(&pool->spare, transfer, of_list);
-		transfer_free(transfer);
-	}
-	pool->multi = multi_free(pool->multi);
 }

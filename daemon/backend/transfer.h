@@ -64,13 +64,22 @@ struct transfer {
 	int64_t byte_usec; // of the last byte
 };
 
-/* Its attempt has ended, and curl has let go of the handle. */
-void transfer_done(struct transfer *transfer, CURLcode result);
-/* Sets the deadline, for one that ends when all time is up if not before. */
-void transfer_wait(struct transfer *transfer, int64_t until_usec);
+/* The job's attempt goes out, or ends at once. */
+void transfer_start(struct job *job);
+/* Ends it without a result, and closes its connection. Whether there was one. */
+bool transfer_abort(struct transfer *transfer);
+
+/* Delivers what has finished. */
+void transfer_collect(struct backend *backend);
+/* Goes on with what was left unread, as far as it may be read now. */
+void transfer_read_on(struct backend *backend);
+/* Makes another multi handle where curl gave up on one. */
+void transfer_repair(struct backend *backend);
 
 /* ---- What comes back; reception.c ---- */
 
+/* More is waited for until then, or until all time is up. */
+void reception_wait(struct transfer *transfer, int64_t until_usec);
 /* curl's write function. */
 size_t reception_take(char *data, size_t size, size_t n, void *userdata);
 /* What the attempt came to. */
@@ -79,3 +88,8 @@ void reception_result(struct transfer *transfer, CURLcode result, struct attempt
 void reception_end(struct transfer *transfer);
 /* All of an answer is there, though the connection may go on. */
 bool reception_is_whole(const struct transfer *transfer);
+/* Whether more of the body may be taken now, when it would hold so much: who reads it is not too far
+ * behind, and it is not long, or one of those that may be. */
+bool reception_may_take(struct transfer *transfer, size_t held);
+/* Tells who reads streams what came of them. */
+void reception_tell(struct backend *backend);
