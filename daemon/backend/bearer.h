@@ -1,7 +1,7 @@
 /*
  * Access tokens that an endpoint's key is exchanged for (dialect/service_account.h), and are sent in its
- * place. One is had for an endpoint, whichever calls wait for it; a call that does is in flight, as one
- * that connects is, and shares what becomes of the exchange. What is signed is signed on a thread of its
+ * place. One is had for an endpoint, whichever calls wait for it (http.c); a call that does is in flight, as
+ * one that connects is, and shares what becomes of the exchange. What is signed is signed on a thread of its
  * own. A token is renewed, beside the calls that use it, before it expires, and when one that was good is
  * refused. One that never was is dropped with the call that it was refused to.
  *

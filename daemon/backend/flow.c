@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/backend/flow_reply.h"
 #include "daemon/backend/job.h"
 #include "daemon/backend/order.h"
 #include "daemon/backend/transfer.h"

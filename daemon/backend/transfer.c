@@ -1,7 +1,6 @@
 #include "daemon/backend/transfer.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

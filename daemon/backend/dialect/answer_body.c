@@ -1,7 +1,6 @@
 /* From a provider's bytes, whole or piece by piece, to the results of a call: its dialect reads what
  * they are. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
