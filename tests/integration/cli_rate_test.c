@@ -63,7 +63,7 @@ START_TEST(responses_in_the_order_asked)
 	ck_assert_int_eq(at_int(list, "items.5.response_id"), 2);
 	said = COMMAND(server, 0, "rate", "--responses", "2", "--criteria", "Is it short?");
 	ASSERT_SAYS(said->out, "RESPONSE  RATING");
-	ASSERT_SAYS(said->out, "1 responses, 1 ratings");
+	ASSERT_SAYS(said->out, "1 response, 1 rating");
 	/* The experiment's own results stay. */
 	said = COMMAND(server, 0, "experiment", "show", "Rated");
 	ck_assert_ptr_null(strstr(said->out, "Is it short?"));

@@ -6,6 +6,7 @@
 #include "client/cli/call.h"
 #include "client/cli/commands/compare.h"
 #include "client/cli/report/pairs.h"
+#include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
 #include "proto/text/money.h"
@@ -190,6 +191,43 @@ static void print_differences(const struct ellu_compare_experiments_reply *reply
 	table_free(table);
 }
 
+/* A row for each measure of each, as those of experiments that run side by side. */
+static void print_numbers(const struct ellu_compare_experiments_reply *reply)
+{
+	static const char *const titles[] = { "id", "experiment", "yes", "low", "high", "n_scored", "n_total",
+					      "criterion" };
+	struct table *table = table_new();
+
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		table_column(table, titles[i]);
+	for (size_t k = 0; k < reply->n_experiments; k++) {
+		const struct ellu_experiment *experiment = reply->experiments[k];
+
+		for (size_t i = 0; i <= reply->n_criteria; i++) {
+			const bool is_last = i == reply->n_criteria;
+			const struct ellu_proportion *yes =
+				(is_last ? reply->success_rate : reply->criteria[i]->rates)[k]->yes;
+
+			if (!yes)
+				continue;
+			table_printf(table, "%lld", (long long) experiment->id);
+			table_text(table, experiment->name);
+			proportion_add_numbers(table, yes);
+			table_text(table, is_last ? ALL_CRITERIA : reply->criteria[i]->criterion);
+		}
+		for (size_t i = 0; i < reply->n_evaluators; i++) {
+			if (!reply->evaluators[i]->scores[k]->scores)
+				continue;
+			table_printf(table, "%lld", (long long) experiment->id);
+			table_text(table, experiment->name);
+			score_table_add_numbers(table, reply->evaluators[i]->scores[k]->scores);
+			add_evaluator(table, reply->evaluators[i]);
+		}
+	}
+	table_print(table, stdout);
+	table_free(table);
+}
+
 void print_comparison(const struct cli *cli, const void *reply)
 {
 	const struct ellu_compare_experiments_reply *comparison = reply;
@@ -197,8 +235,7 @@ void print_comparison(const struct cli *cli, const void *reply)
 	(void) cli;
 	output_page();
 	if (output.format == FORMAT_CSV) {
-		print_rates(comparison);
-		print_scores(comparison);
+		print_numbers(comparison);
 		return;
 	}
 	print_experiments(comparison);

@@ -8,7 +8,7 @@
 #include "proto/provider.h"
 #include "proto/text/money.h"
 
-static void add_numbers(struct table *table, const struct ellu_proportion *proportion)
+void proportion_add_numbers(struct table *table, const struct ellu_proportion *proportion)
 {
 	table_known(table, proportion->value);
 	table_known(table, proportion->low);
@@ -67,7 +67,7 @@ static void add_proportion(struct table *table, const struct ellu_proportion *pr
 	char scored[32], total[32];
 
 	if (output.format == FORMAT_CSV) {
-		add_numbers(table, proportion);
+		proportion_add_numbers(table, proportion);
 		return;
 	}
 	if (proportion->value)
@@ -124,7 +124,7 @@ static void print_count(FILE *out, const char *what, int64_t count, int64_t fail
 {
 	char a[32], b[32];
 
-	fprintf(out, "%s %s", number_text(a, count), what);
+	fprintf(out, "%s %s%s", number_text(a, count), what, count == 1 ? "" : "s");
 	if (failed > 0)
 		fprintf(out, " (%s failed)", number_text(b, failed));
 }
@@ -251,9 +251,9 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	if (output.format == FORMAT_CSV)
 		return;
 	fputc('\n', out);
-	print_count(out, "responses", results->responses, results->failed_responses);
+	print_count(out, "response", results->responses, results->failed_responses);
 	fputs(", ", out);
-	print_count(out, "ratings", results->ratings, results->failed_ratings);
+	print_count(out, "rating", results->ratings, results->failed_ratings);
 	print_use(out, results->total_input_tokens, results->total_cached_tokens,
 		  results->total_output_tokens, results->cost);
 	print_errors(out, results->undecided_responses, results->errors, results->n_errors);
@@ -423,7 +423,7 @@ void results_print_csv(FILE *out, const struct ellu_experiment *const *experimen
 
 			table_printf(table, "%lld", (long long) experiments[i]->id);
 			table_text(table, experiments[i]->name);
-			add_numbers(table, is_last ? results->success_rate : results->criteria[k]->yes);
+			proportion_add_numbers(table, is_last ? results->success_rate : results->criteria[k]->yes);
 			table_text(table, is_last ? ALL_CRITERIA : results->criteria[k]->criterion);
 		}
 		for (size_t k = 0; results && k < results->n_evaluators; k++) {
@@ -447,9 +447,9 @@ void results_print_ratings(FILE *out, const struct ellu_rating_results *results)
 	table_print(table, out);
 	table_free(table);
 	fputc('\n', out);
-	print_count(out, "responses", results->responses, 0);
+	print_count(out, "response", results->responses, 0);
 	fputs(", ", out);
-	print_count(out, "ratings", results->ratings, results->failed_ratings);
+	print_count(out, "rating", results->ratings, results->failed_ratings);
 	print_use(out, results->total_input_tokens, results->total_cached_tokens,
 		  results->total_output_tokens, results->cost);
 	print_errors(out, 0, results->errors, results->n_errors);

@@ -116,6 +116,12 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		fprintf(out, "%s  (%s%s%s)", column->name, column->type ? column->type : "text",
 			column->default_value ? ", by default " : "",
 			column->default_value ? column->default_value : "");
+	} else if (type == &ellu_validator_type) {
+		const struct ellu_validator *validator = record;
+
+		print_struct(out, &ellu_ref_type, validator->evaluator);
+		if (validator->threshold > 0)
+			fprintf(out, "  (at least %.10g)", validator->threshold);
 	} else if (type == &ellu_message_type) {
 		const struct ellu_message *message = record;
 

@@ -52,6 +52,9 @@ const char *proportion_text(char buffer[static 64], const struct ellu_proportion
 /* "83.3 % (70-91)", for a table's cell. */
 const char *proportion_brief(char buffer[static 64], const struct ellu_proportion *share);
 
+/* Its value, low, high, n_scored and n_total, as numbers. */
+void proportion_add_numbers(struct table *table, const struct ellu_proportion *proportion);
+
 #define ALL_CRITERIA "all of them (success rate)"
 
 /* That `what` comes from no real model. */

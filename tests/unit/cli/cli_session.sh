@@ -188,6 +188,14 @@ expect 0 experiment responses Sample --format csv -n 1
 expect 0 experiment case Sample "$(sed -n '2s/[0-9]*,\([0-9]*\),.*/\1/p' out)" --format csv
 [ "$(grep -c '^id,' out)" = 1 ] || fail "not one header"
 
+# Experiments side by side are numbers in CSV, as those of a matrix are
+expect 0 experiment compare Sample 'Sample #2' --format csv
+says out '^id,experiment,yes,low,high,n_scored,n_total,criterion$'
+says out '^1,Sample,[0-9.]*,[0-9.]*,[0-9.]*,[0-9]*,[0-9]*,Is it short?$'
+printf 'name: Polite\nprompt: "About {{topic}}."\nvalidators: [{evaluator: {name: Politeness}, threshold: 0.7}]\n' >skill.yaml
+expect 0 skill create skill.yaml
+says out '^Validators *Politeness  (at least 0.7)$'
+
 # An archive of a collection says what it was, and may come in under another name
 expect 0 collection export Topics -o topics.tar
 says err '^Exported: 1 row.$'
