@@ -208,6 +208,15 @@ int call_and_print(struct cli *cli, const struct method *method, const void *req
 	return status;
 }
 
+/* Who says a name and no content wants what is there. */
+static void suggest_show(const struct cli *cli, const struct method *method, int status)
+{
+	if (status == ellu_error_exit_status(ELLU_E_INVALID_PARAMETER) && cli->operand &&
+	    strncmp(method->name, "GetOrCreate", strlen("GetOrCreate")) == 0 && !json_file_is_meant(cli->operand))
+		cli_note(cli, "One that is there is shown by: elluminate %.*s show NAME",
+			 (int) strcspn(cli->command->name, " "), cli->command->name);
+}
+
 int call_json_and_print(struct cli *cli, const struct method *method, json_object *json)
 {
 	struct arena arena;
@@ -216,6 +225,7 @@ int call_json_and_print(struct cli *cli, const struct method *method, json_objec
 
 	arena_init(&arena);
 	status = call_request(cli, method, json, &arena, &request);
+	suggest_show(cli, method, status);
 	if (status == 0)
 		status = cli_connect(cli);
 	if (status == 0)

@@ -176,6 +176,7 @@ static void print_with_reasons(const struct cli *cli, const void *item)
 	const struct ellu_response *response = item;
 
 	(void) cli;
+	case_printed = true;
 	printf("%s%lld%s  row %lld, epoch %lld  ", meaning_on(&output, MEANING_TITLE),
 	       (long long) response->id, meaning_off(&output, MEANING_TITLE),
 	       (long long) response->template_variables->id, (long long) response->epoch);
@@ -250,10 +251,13 @@ int command_responses(struct cli *cli)
 		cli->command = &with_reasons;
 	}
 	ellu_free(reply);
+	case_printed = false;
 	if (status == 0)
 		status = call_list_asked(cli, json);
 	else
 		json_object_put(json);
+	if (status == 0 && !cli->command->columns && !case_printed)
+		cli_note(cli, "There is no such response.");
 	cli->command = command;
 	return status;
 }

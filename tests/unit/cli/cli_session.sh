@@ -151,6 +151,8 @@ says out '^Name *Web$'
 expect 27 project show Wbe
 says err 'Did you mean Web?'
 expect 0 project delete Web
+expect 23 llm get simulated
+says err 'One that is there is shown by: elluminate llm show NAME'
 expect 0 collection create Rows --read-only
 says out '^Read only *yes$'
 expect 0 collection update Rows --read-only=false
@@ -183,6 +185,8 @@ expect 0 llm delete keyed usual
 expect 0 experiment annotate 1 "$(printf 'first\n9  row 9, epoch 9')"
 expect 0 experiment responses Sample --reasoning
 says out '^  9  row 9'
+expect 0 experiment responses Sample --reasoning --epoch 99
+says err '^There is no such response.$'
 expect 0 experiment add-epochs Sample --epochs 1
 expect 0 experiment responses Sample --format csv -n 1
 expect 0 experiment case Sample "$(sed -n '2s/[0-9]*,\([0-9]*\),.*/\1/p' out)" --format csv
