@@ -4,8 +4,7 @@
  * with their tasks, and responses with their ratings, over the same of one that has a thousand.
  * They are of ten users, and one of them asks; the two daemons are asked in turn.
  *
- * The filters of ListResponses let all of them through, or none, or name a row. A verdict that none has is left
- * out: who looks for it walks the experiment.
+ * The filters of ListResponses let all of them through, or none, or name a row.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -93,6 +92,7 @@ static void fill_responses(sqlite3 *db, int64_t n)
 	     "output_tokens", "10 + abs(random()) % 400",
 	     "run_id", "CASE WHEN n.value % 10 = 0 THEN s.run_id ELSE 1000 + n.value % 10 END",
 	     "template_variables_id", "1000 + (n.value + 9) / 10");
+	run(db, "UPDATE ratings SET value = 1");
 	COPY(db, "ratings", n, OF_USERS(ID), "response_id", ID);
 }
 
@@ -215,6 +215,14 @@ static const struct {
 	{ "annotated arrival", "ListResponses", "'limit':50,'annotated':false,'order':'arrival'" },
 	{ "seconds", "ListResponses", "'limit':50,'min_duration_seconds':0,'max_duration_seconds':60" },
 	{ "tokens", "ListResponses", "'limit':50,'min_input_tokens':0,'max_output_tokens':1000000" },
+	{ "verdict", "ListResponses", "'limit':50,'rating':'YES'" },
+	{ "verdict arrival", "ListResponses", "'limit':50,'criterion_id':1,'rating':'YES','order':'arrival'" },
+	{ "verdict duration", "ListResponses", "'limit':50,'criterion_id':1,'rating':'YES','order':'duration'" },
+	{ "none rated", "ListResponses", "'limit':50,'criterion_id':1,'rating':'NO'" },
+	{ "none rated any", "ListResponses", "'limit':50,'rating':'NO'" },
+	{ "none rated arrival", "ListResponses", "'limit':50,'criterion_id':1,'rating':'NO','order':'arrival'" },
+	{ "none rated tokens", "ListResponses", "'limit':50,'rating':'NO','order':'tokens'" },
+	{ "none by another", "ListResponses", "'limit':50,'criterion_id':2" },
 	{ "none failed", "ListResponses", "'limit':50,'failed':true" },
 	{ "none arrival", "ListResponses", "'limit':50,'failed':true,'order':'arrival'" },
 	{ "none duration", "ListResponses", "'limit':50,'failed':true,'order':'duration'" },

@@ -88,7 +88,9 @@ const char schema_v1_runs[] =
 	" adopted INTEGER NOT NULL DEFAULT 0," // its ratings are to be the source's own
 	" round INTEGER NOT NULL DEFAULT 0," // errors of an earlier one are missing; the task's id
 	" counters_stale INTEGER NOT NULL DEFAULT 0," // changes that the epochs' counters lack
-	" unordered INTEGER NOT NULL DEFAULT 0 CHECK (unordered IN (0, 1))," // some may be in no block
+	/* Some may be in no block, or it is not known yet of one which verdicts it has. */
+	" unordered INTEGER NOT NULL DEFAULT 0 CHECK (unordered IN (0, 1)),"
+	" verdicts_block INTEGER NOT NULL DEFAULT 0," // the last one of which it is known; 0: of none
 	" created_at INTEGER NOT NULL,"
 	/* Long ones are last: who looks for one of the others does not read them. */
 	" request TEXT," // what one item is asked that is no row's: JSON of a method's parameters
@@ -320,6 +322,19 @@ const char schema_v1_runs[] =
 	" max_output INTEGER,"
 	" max_edited INTEGER NOT NULL," // a person has, or had, a verdict on it
 	" PRIMARY KEY (run_id, block)"
+	") STRICT, WITHOUT ROWID;"
+
+	/* Which verdicts of a judge by a criterion they have, as these stand. */
+	"CREATE TABLE response_verdicts ("
+	" run_id INTEGER NOT NULL,"
+	" block INTEGER NOT NULL,"
+	" measure_id INTEGER NOT NULL,"
+	" judge_id INTEGER NOT NULL,"
+	" owner_uid INTEGER NOT NULL,"
+	" rated INTEGER NOT NULL CHECK (rated IN (0, 1))," // or it failed
+	" yes INTEGER NOT NULL CHECK (yes IN (0, 1)),"
+	" no INTEGER NOT NULL CHECK (no IN (0, 1)),"
+	" PRIMARY KEY (run_id, block, measure_id, judge_id)"
 	") STRICT, WITHOUT ROWID;"
 
 	"CREATE TABLE ratings ("

@@ -179,7 +179,7 @@ static int adopt(struct tx *tx, const struct run_row *from, const struct experim
 	int r;
 
 	r = db_run(tx->db, "UPDATE runs SET judge_id = ?2, rating_mode = ?3, rating_version = ?4,"
-			   " criterion_set_id = nullif(?5, 0), counters_stale = counters_stale + 1"
+			   " verdicts_block = 0, criterion_set_id = nullif(?5, 0), counters_stale = counters_stale + 1"
 			   " WHERE id = ?1", "iissi", experiment->run_id, from->judge_id,
 		   from->rating_mode, from->rating_version, from->criterion_set_id);
 	if (r >= 0)

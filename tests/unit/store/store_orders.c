@@ -121,6 +121,8 @@ END_TEST
 
 #define MIXED 4600 // four blocks, and some behind them
 #define MIXED_FAILED 2345
+#define UNDECIDED 500
+#define MIXED_NO 4321
 
 /* Five rows, in no order; one failed. What they took grows as they come; some have no known tokens, and a
  * block of them took nobody's time. */
@@ -129,7 +131,7 @@ static const struct ellu_task *make_mixed(void)
 	const struct ellu_task *task = submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","
 					      " \"messages\": [{\"role\": \"user\", \"content\": \"{{n}}\"}]}},"
 					      "\"collection\": {\"content\": {\"name\": \"C\", \"variables\": [{\"n\": 1},"
-					      " {\"n\": 2}, {\"n\": 3}, {\"n\": 4}, {\"n\": 5}]}}, \"criteria\": [\"Is it?\"],"
+					      " {\"n\": 2}, {\"n\": 3}, {\"n\": 4}, {\"n\": 5}]}}, \"criteria\": [\"Is it?\", \"Is it two?\"],"
 					      " \"n_epochs\": %d}", EPOCHS);
 	char sql[900];
 
@@ -143,8 +145,22 @@ static const struct ellu_task *make_mixed(void)
 		 MIXED, UID, (int)load_run(&f, *task->experiment_id)->project_id,
 		 (int)load_run(&f, *task->experiment_id)->run_id, EPOCHS, EPOCHS, MIXED_FAILED);
 	look_run(&f, sql);
+	/* A block of which none is rated; one verdict failed, and one behind the blocks is NO. */
+	snprintf(sql, sizeof(sql), "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, judge_id, value,"
+		 " error, attempts, duration_usec, created_at) SELECT r.owner_uid, r.project_id, r.id, 1, n.judge_id,"
+		 " iif(r.id = %d, NULL, r.id <> %d), iif(r.id = %d, '{\"code\": \"Timeout\", \"message\": \"late\"}', NULL),"
+		 " 1, 1, 1 FROM responses r JOIN runs n ON n.id = r.run_id WHERE r.id NOT BETWEEN 1001 AND 2000",
+		 UNDECIDED, MIXED_NO, UNDECIDED);
+	look_run(&f, sql);
 	return task;
 }
+
+#define VERDICT                                                                                 \
+	"EXISTS (SELECT 1 FROM ratings g JOIN measures m ON m.id = g.measure_id"                \
+	" JOIN runs n ON n.id = r.run_id JOIN run_measures e ON e.run_id = n.id AND e.measure_id = m.id" \
+	" LEFT JOIN ratings p ON p.response_id = r.id AND p.measure_id = m.id AND p.judge_id IS NULL" \
+	" WHERE g.response_id = r.id AND g.judge_id = n.judge_id AND "
+#define STANDS "coalesce(p.value, g.value)"
 
 #define OVERRULED                                                                               \
 	"EXISTS (SELECT 1 FROM ratings p JOIN ratings g ON g.response_id = p.response_id"       \
@@ -170,7 +186,17 @@ static const struct {
 	{ "\"max_output_tokens\": 4", "r.output_tokens < 5", true },
 	{ "\"max_input_tokens\": 0, \"max_duration_seconds\": 40",
 	  "r.input_tokens = 0 AND r.duration_usec <= 40000000", false },
+	/* By verdicts. */
+	{ "\"rating\": \"NO\"", VERDICT STANDS " < 0.5)", false },
+	{ "\"rating\": \"NO\", \"max_duration_seconds\": 200",
+	  VERDICT STANDS " < 0.5) AND r.duration_usec <= 200000000", true },
+	{ "\"criterion_id\": 1, \"rating\": \"YES\", \"failed\": true",
+	  VERDICT "m.criterion_id = 1 AND " STANDS " >= 0.5) AND r.error IS NOT NULL", false },
+	{ "\"criterion_id\": 2", VERDICT "m.criterion_id = 2)", true },
+	{ "\"criterion_id\": 1, \"max_duration_seconds\": 2",
+	  VERDICT "m.criterion_id = 1) AND r.duration_usec <= 2000000", false },
 };
+#define FIRST_VERDICT 13
 
 static const char *const orders[][2] = {
 	{ "row", "r.template_variables_id, r.epoch" },
@@ -215,9 +241,12 @@ static void compare(size_t filter, size_t order)
 	ck_assert_int_eq(*page(orders[order][0], text)->count, n);
 }
 
+/* Those that a test is of. */
+static size_t first_filter, end_filter;
+
 static void compare_all(void)
 {
-	for (size_t filter = 0; filter < N(filters); filter++)
+	for (size_t filter = first_filter; filter < end_filter; filter++)
 		for (size_t order = 0; order < N(orders); order++)
 			compare(filter, order);
 }
@@ -259,20 +288,56 @@ static void change(const struct ellu_task *task)
 	CALL_OK(&f, store_task_submit, &retry);
 	ck_assert_int_eq(answer(&f, load_run(&f, *task->experiment_id), row_id, epoch, "now"), MIXED_FAILED);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM responses WHERE error IS NOT NULL"), 0);
+	rate(&f, load_run(&f, *task->experiment_id), UNDECIDED, 1, 0, 0, true);
+	rate(&f, load_run(&f, *task->experiment_id), 3500, 1, 1, 1, true);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM ratings WHERE value IS NULL"), 0);
 	compare_all();
 	finish(&f, retry.ret_task->id, TASK_REVOKED);
 }
 
-START_TEST(filtered)
+static void undo(void)
 {
-	struct method_run gone = { .scope = own };
+	struct method_run edit = { .scope = own };
+
+	method_of(&f, &edit, METHOD_EDIT_RATING, "{\"response_id\": 3100, \"criterion_id\": 1, \"undo\": true}");
+	CALL_OK(&f, store_method_run, &edit);
+	compare_all();
+}
+
+/* Another judge, by another criterion too, whose verdicts become those of the experiment. */
+static void rate_anew(void)
+{
+	struct task_submit rating = { .scope = own };
+	struct run_load load = { 0 };
+
+	task_of(&f, &rating, METHOD_RATE_EXPERIMENT, "{\"experiment\": {\"name\": \"X\"},"
+		" \"criteria\": [\"Is it two?\", \"Is it three?\"], \"rating_mode\": \"detailed\"}");
+	CALL_OK(&f, store_task_submit, &rating);
+	load.task_id = rating.ret_task->id;
+	CALL_OK(&f, store_run_load, &load);
+	rate(&f, load.ret_spec, 2500, 0, 0, 0, true);
+	rate(&f, load.ret_spec, 700, 0, 1, 1, true);
+	finish(&f, rating.ret_task->id, TASK_SUCCESS);
+	compare_all();
+	fixture_await(&f, "SELECT count(*) FROM runs WHERE unordered", 0);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM response_verdicts v JOIN runs n ON n.id = v.run_id"
+				      " AND n.judge_id = v.judge_id"), 8);
+	compare_all();
+	rate(&f, load.ret_spec, 3333, 0, 0, 1, true);
+	compare_all();
+}
+
+/* By those filters, before there are blocks and after. */
+static void begin_filtered(size_t first, size_t end)
+{
 	int64_t steps[N(filters)][N(orders)];
 	const struct ellu_task *task;
 
+	first_filter = first;
+	end_filter = end;
 	fixture_open(&f);
 	task = make_mixed();
-	rate(&f, load_run(&f, *task->experiment_id), 3100, 1, 0, 1, true);
-	for (size_t filter = 0; filter < N(filters); filter++)
+	for (size_t filter = first; filter < end; filter++)
 		for (size_t order = 0; order < N(orders); order++)
 			steps[filter][order] = steps_of(filter, order);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM response_blocks"), 0);
@@ -281,20 +346,40 @@ START_TEST(filtered)
 	fixture_await(&f, "SELECT count(*) FROM runs WHERE unordered", 0);
 	compare_all();
 	/* What nothing is let through of looks at those behind the blocks. */
-	for (size_t filter = 0; filter < N(filters); filter++)
+	for (size_t filter = first; filter < end; filter++)
 		for (size_t order = 0; filters[filter].none && order < N(orders); order++)
 			ck_assert_int_lt(4 * steps_of(filter, order), steps[filter][order]);
 	change(task);
+}
+
+/* The response of the newest rating waits for a newer one. */
+static void end_filtered(void)
+{
+	struct method_run gone = { .scope = own };
 
 	method_of(&f, &gone, METHOD_DELETE_EXPERIMENT, "{\"experiment\": {\"name\": \"X\"}}");
 	CALL_OK(&f, store_method_run, &gone);
-	/* The response of the newest rating waits for a newer one. */
 	fixture_await(&f, "SELECT count(*) FROM response_blocks", 1);
 	fixture_close(&f);
+}
+
+START_TEST(filtered)
+{
+	begin_filtered(0, FIRST_VERDICT);
+	end_filtered();
+}
+END_TEST
+
+START_TEST(by_verdict)
+{
+	begin_filtered(FIRST_VERDICT, N(filters));
+	undo();
+	rate_anew();
+	end_filtered();
 }
 END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(in_blocks, filtered);
+	return RUN_TESTS(in_blocks, filtered, by_verdict);
 }

@@ -9,6 +9,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/tx.h"
+#include "daemon/store/runs/responses/response_blocks.h"
 #include "daemon/store/runs/responses/response_order.h"
 #include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
@@ -214,11 +215,28 @@ static int run_rating(struct tx *tx, const char *sql, const struct rating_record
 		      sum(op->cached_tokens, counted->cached_tokens));
 }
 
+/* Of the run that the response is of. */
+static int widen_block(struct tx *tx, const struct rating_record *op)
+{
+	struct response_verdict verdict = { op->run_id, op->response_id, op->measure_id, op->judge_id, op->value };
+	int r = 1;
+
+	if (op->epoch == 0)
+		r = db_int(tx->db, &verdict.run_id, "SELECT run_id FROM responses WHERE id = ?1", "i",
+			   op->response_id);
+	return r <= 0 ? r : response_block_widen_verdict(tx->db, &verdict);
+}
+
 static int put_text(struct tx *tx, const struct rating_record *op, const char *error)
 {
-	int r = run_rating(tx, INSERT_RATING, op, error);
+	int r = run_rating(tx, INSERT_RATING, op, error), widened;
 
-	return r != 0 ? r : run_rating(tx, UPDATE_RATING, op, error);
+	if (r == 0)
+		r = run_rating(tx, UPDATE_RATING, op, error);
+	if (r <= 0 || op->is_score)
+		return r;
+	widened = widen_block(tx, op);
+	return widened < 0 ? widened : r;
 }
 
 static int put_rating(struct tx *tx, struct rating_record *op)

@@ -1,6 +1,7 @@
 #include "daemon/store/runs/responses/response_blocks.h"
 
 #include "daemon/store/runs/responses/response.h"
+#include "daemon/store/runs/run.h"
 
 #define FEW_BLOCKS(n) ((n) / 16 + 2)
 
@@ -30,14 +31,99 @@ int response_block_make(struct db *db, int64_t run_id, int64_t after, int64_t la
 
 int response_block_widen(struct db *db, int64_t response_id)
 {
-	return db_run(db, "UPDATE response_blocks SET"
+	int r = db_run(db, "UPDATE response_blocks SET"
 			  WIDEN("failed", IS_FAILED) WIDEN("annotated", IS_ANNOTATED)
 			  WIDEN("duration", "r.duration_usec") WIDEN("input", "r.input_tokens")
 			  WIDEN("output", "r.output_tokens") " max_edited = max(max_edited, " IS_EDITED ")"
 			  " FROM responses r WHERE r.id = ?1 AND response_blocks.run_id = r.run_id"
-			  " AND response_blocks.block = (SELECT min(b.block) FROM response_blocks b"
-			  "  WHERE b.run_id = r.run_id AND b.block >= r.id)", "i", response_id);
+			  " AND response_blocks.block = " BLOCK_OF_RESPONSE, "i", response_id);
+
+	/* Whatever a judge said, either may stand now. */
+	return r <= 0 ? r : db_run(db, "UPDATE response_verdicts SET rated = 1, yes = 1, no = 1 FROM responses r"
+				       " CROSS JOIN ratings p ON p.response_id = r.id AND p.judge_id IS NULL"
+				       " WHERE r.id = ?1 AND response_verdicts.run_id = r.run_id"
+				       " AND response_verdicts.block = " BLOCK_OF_RESPONSE
+				       " AND response_verdicts.measure_id = p.measure_id", "i", response_id);
 }
+
+/* ---- Verdicts ---- */
+
+#define LOOKS_A_STEP (4 * RESPONSE_BLOCK) // at responses, a few milliseconds of the writer
+
+static int make_verdicts(struct db *db, const struct response_verdict *of, int64_t after, int64_t last)
+{
+	return db_run(db, "INSERT INTO response_verdicts (run_id, block, measure_id, judge_id, owner_uid, rated,"
+			  " yes, no) SELECT ?1, ?3, ?4, ?5, max(owner_uid), count(id) > 0,"
+			  " coalesce(max(value) >= 0.5, 0), coalesce(min(value) < 0.5, 0) FROM"
+			  " (SELECT r.owner_uid, g.id, " RATING_VALUE " value FROM responses r"
+			  "  LEFT JOIN ratings g ON g.response_id = r.id AND g.measure_id = ?4 AND g.judge_id = ?5"
+			  "  WHERE r.run_id = ?1 AND r.id > ?2 AND r.id <= ?3)", "iiiii", of->run_id, after, last,
+		      of->measure_id, of->judge_id);
+}
+
+/* 1: a criterion by whose verdicts the block is not known. */
+static int find_unknown(struct db *db, int64_t block, struct response_verdict *of)
+{
+	QUERY q = NULL;
+	int r = db_row(db, &q, "SELECT e.measure_id, n.judge_id FROM runs n CROSS JOIN run_measures e"
+			       " ON e.run_id = n.id CROSS JOIN measures m ON m.id = e.measure_id"
+			       " AND m.criterion_id IS NOT NULL WHERE n.id = ?1 AND n.judge_id IS NOT NULL"
+			       " AND NOT EXISTS (SELECT 1 FROM response_verdicts v WHERE v.run_id = n.id"
+			       "  AND v.block = ?2 AND v.measure_id = e.measure_id AND v.judge_id = n.judge_id)"
+			       " LIMIT 1", "ii", of->run_id, block);
+
+	if (r > 0) {
+		of->measure_id = column_int(q, 0);
+		of->judge_id = column_int(q, 1);
+	}
+	return r;
+}
+
+/* 1: it has looked at enough for once. */
+static int know_block(struct db *db, int64_t run_id, int64_t after, int64_t block, int *left)
+{
+	struct response_verdict of = { .run_id = run_id };
+	int r = 1;
+
+	while (*left > 0 && (r = find_unknown(db, block, &of)) > 0) {
+		r = make_verdicts(db, &of, after, block);
+		*left -= RESPONSE_BLOCK;
+		if (r < 0)
+			return r;
+	}
+	return r != 0 ? r : db_run(db, "UPDATE runs SET verdicts_block = ?2 WHERE id = ?1", "ii", run_id, block);
+}
+
+int response_block_verdicts(struct db *db, int64_t run_id)
+{
+	int left = LOOKS_A_STEP, r = 1;
+
+	for (; r > 0 && left > 0; left--) {
+		int64_t after = 0, block = 0;
+		QUERY q = NULL;
+
+		r = db_row(db, &q, "SELECT b.after, b.block FROM runs n CROSS JOIN response_blocks b"
+				   " ON b.run_id = n.id AND b.block > n.verdicts_block WHERE n.id = ?1"
+				   " ORDER BY b.block LIMIT 1", "i", run_id);
+		if (r <= 0)
+			return r;
+		after = column_int(q, 0);
+		block = column_int(q, 1);
+		r = know_block(db, run_id, after, block, &left);
+	}
+	return r < 0 ? r : 1;
+}
+
+int response_block_widen_verdict(struct db *db, const struct response_verdict *verdict)
+{
+	return db_run(db, "UPDATE response_verdicts SET rated = 1, yes = max(yes, ?5 >= 0.5),"
+			  " no = max(no, ?5 >= 0 AND ?5 < 0.5) WHERE run_id = ?1 AND block ="
+			  " (SELECT min(b.block) FROM response_blocks b WHERE b.run_id = ?1 AND b.block >= ?2)"
+			  " AND measure_id = ?3 AND judge_id = ?4", "iiiid", verdict->run_id,
+		      verdict->response_id, verdict->measure_id, verdict->judge_id, verdict->value);
+}
+
+/* ---- All of them ---- */
 
 int response_block_last(struct db *db, int64_t run_id, int64_t *ret_block)
 {
@@ -47,10 +133,19 @@ int response_block_last(struct db *db, int64_t run_id, int64_t *ret_block)
 
 int response_blocks_delete(struct db *db, int64_t run_id, int64_t last)
 {
-	return db_run(db, "DELETE FROM response_blocks WHERE run_id = ?1 AND block <= ?2", "ii", run_id, last);
+	int r = db_run(db, "DELETE FROM response_verdicts WHERE run_id = ?1 AND block <= ?2", "ii", run_id, last);
+
+	return r < 0 ? r : db_run(db, "DELETE FROM response_blocks WHERE run_id = ?1 AND block <= ?2", "ii", run_id,
+				  last);
 }
 
 /* ---- Looking ---- */
+
+/* Of ?1 and its judge ?14: ?13, or any. */
+#define MAY_HAVE_VERDICT(by)                                                                    \
+	" LEFT JOIN response_verdicts v ON v.run_id = ?1 AND v.block = b.block"                 \
+	" AND v.measure_id = m.id AND v.judge_id = ?14 WHERE " by " AND (v.block IS NULL"       \
+	"  OR CASE ?13 WHEN 1 THEN v.yes WHEN 0 THEN v.no ELSE v.rated END)"
 
 /* ?1 run, then the filter's members that it knows of. */
 #define MAY_LET_THROUGH                                                                         \
@@ -61,28 +156,35 @@ int response_blocks_delete(struct db *db, int64_t run_id, int64_t last)
 	" AND (?5 IS NULL OR b.max_duration >= ?5) AND (?6 IS NULL OR b.min_duration <= ?6)"    \
 	" AND (?7 IS NULL OR b.max_input >= ?7) AND (?8 IS NULL OR b.min_input <= ?8)"          \
 	" AND (?9 IS NULL OR b.max_output >= ?9) AND (?10 IS NULL OR b.min_output <= ?10)"      \
-	" AND (?11 IS NULL OR ?11 <= b.max_edited)"
-#define MAY_LET_THROUGH_FORMAT "iIIIIIIIIII"
-#define MAY_LET_THROUGH_VALUES(run_id, filter)                                                  \
-	run_id, (filter)->epoch, (filter)->failed, (filter)->annotated, (filter)->min_duration, \
+	" AND (?11 IS NULL OR ?11 <= b.max_edited)"                                             \
+	" AND (?12 IS NULL OR EXISTS (SELECT 1 FROM measures m CROSS JOIN run_measures e"       \
+	"  ON e.run_id = ?1 AND e.measure_id = m.id" MAY_HAVE_VERDICT("m.criterion_id = ?12") "))" \
+	" AND (?12 IS NOT NULL OR ?13 IS NULL OR EXISTS (SELECT 1 FROM run_measures e"          \
+	"  CROSS JOIN measures m ON e.run_id = ?1 AND m.id = e.measure_id"                      \
+	MAY_HAVE_VERDICT("m.criterion_id IS NOT NULL") "))"
+#define MAY_LET_THROUGH_FORMAT "iIIIIIIIIIIIIi"
+#define MAY_LET_THROUGH_VALUES(run, filter)                                                     \
+	(run)->id, (filter)->epoch, (filter)->failed, (filter)->annotated, (filter)->min_duration, \
 		(filter)->max_duration, (filter)->min_input_tokens, (filter)->max_input_tokens, \
-		(filter)->min_output_tokens, (filter)->max_output_tokens, (filter)->overruled
+		(filter)->min_output_tokens, (filter)->max_output_tokens, (filter)->overruled,  \
+		(filter)->criterion_id, (filter)->value, (run)->judge_id
 
 /* It asks for something that a block may have none of. */
 static bool narrows(const struct response_filter *filter)
 {
 	return filter->epoch || filter->failed || filter->annotated || filter->min_duration ||
 	       filter->max_duration || filter->min_input_tokens || filter->max_input_tokens ||
-	       filter->min_output_tokens || filter->max_output_tokens || filter->overruled;
+	       filter->min_output_tokens || filter->max_output_tokens || filter->overruled ||
+	       filter->criterion_id || filter->value;
 }
 
-int response_block_find(struct tx *tx, int64_t run_id, const struct response_filter *filter,
+int response_block_find(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
 			int64_t behind, int64_t *ret_after, int64_t *ret_block)
 {
 	QUERY q = NULL;
-	int r = db_row(tx->db, &q, "SELECT b.after, b.block" MAY_LET_THROUGH " AND b.block > ?12"
+	int r = db_row(tx->db, &q, "SELECT b.after, b.block" MAY_LET_THROUGH " AND b.block > ?15"
 				   " ORDER BY b.block LIMIT 1",
-		       MAY_LET_THROUGH_FORMAT "i", MAY_LET_THROUGH_VALUES(run_id, filter), behind);
+		       MAY_LET_THROUGH_FORMAT "i", MAY_LET_THROUGH_VALUES(run, filter), behind);
 
 	if (r > 0) {
 		*ret_after = column_int(q, 0);
@@ -91,16 +193,16 @@ int response_block_find(struct tx *tx, int64_t run_id, const struct response_fil
 	return r;
 }
 
-int response_span_find(struct tx *tx, int64_t run_id, const struct response_filter *filter,
+int response_span_find(struct tx *tx, const struct run_row *run, const struct response_filter *filter,
 		       int64_t behind, struct response_span *ret_span)
 {
 	int64_t after = 0, last = INT64_MAX;
 	int r = 0;
 
 	if (narrows(filter)) {
-		r = response_block_find(tx, run_id, filter, behind, &after, &last);
+		r = response_block_find(tx, run, filter, behind, &after, &last);
 		if (r == 0)
-			r = response_block_last(tx->db, run_id, &after);
+			r = response_block_last(tx->db, run->id, &after);
 	}
 	*ret_span = (struct response_span){ .after = after > behind ? after : behind, .last = last };
 	return r < 0 ? r : 0;
@@ -120,7 +222,7 @@ int response_spans_are_few(struct tx *tx, const struct run_row *run, const struc
 	r = db_int(tx->db, &n_blocks, "SELECT count(*) FROM response_blocks WHERE run_id = ?1", "i", run->id);
 	if (r >= 0)
 		r = db_int(tx->db, &n, "SELECT count(*)" MAY_LET_THROUGH, MAY_LET_THROUGH_FORMAT,
-			   MAY_LET_THROUGH_VALUES(run->id, filter));
+			   MAY_LET_THROUGH_VALUES(run, filter));
 	if (r < 0 || n_blocks == 0 || n > FEW_BLOCKS(n_blocks))
 		return r < 0 ? r : 0;
 	r = response_block_last(tx->db, run->id, &last);

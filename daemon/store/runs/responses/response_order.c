@@ -23,7 +23,9 @@ int response_order_due(struct tx *tx, int64_t run_id)
 
 int response_order_due_task(struct tx *tx, int64_t task_id)
 {
-	return is_due(tx, db_run(tx->db, DUE "(SELECT run_id FROM tasks WHERE id = ?1)", "ib", task_id,
+	return is_due(tx, db_run(tx->db, DUE "coalesce((SELECT e.run_id FROM tasks t CROSS JOIN experiments e"
+				     " ON e.id = t.experiment_id WHERE t.id = ?1),"
+				     " (SELECT run_id FROM tasks WHERE id = ?1))", "ib", task_id,
 				 RESPONSE_BLOCK));
 }
 
@@ -59,23 +61,21 @@ int response_order_sweep(struct db *db)
 				      " ORDER BY id LIMIT 1 OFFSET ?3", "iib", run_id, after, RESPONSE_BLOCK - 1);
 	if (r > 0)
 		r = fill_block(db, run_id, after, last);
-	else if (r == 0)
+	else if (r == 0 && (r = response_block_verdicts(db, run_id)) == 0)
 		r = db_run(db, "UPDATE runs SET unordered = 0 WHERE id = ?1", "i", run_id);
 	return r < 0 ? r : 1;
 }
 
 /* ---- One response ---- */
 
-#define ITS_BLOCK                                                                               \
-	"(SELECT min(b.block) FROM response_blocks b WHERE b.run_id = r.run_id AND b.block >= r.id)"
 #define TAKE(by_tokens, rank)                                                                   \
 	"DELETE FROM response_orders WHERE (run_id, by_tokens, block, rank, response_id) ="     \
-	" (SELECT r.run_id, " by_tokens ", " ITS_BLOCK ", " rank ", r.id"                       \
+	" (SELECT r.run_id, " by_tokens ", " BLOCK_OF_RESPONSE ", " rank ", r.id"               \
 	"  FROM responses r WHERE r.id = ?1)"
 #define PUT(by_tokens, rank)                                                                    \
 	"INSERT INTO response_orders (run_id, by_tokens, block, rank, response_id, owner_uid)"  \
-	" SELECT r.run_id, " by_tokens ", " ITS_BLOCK ", " rank ", r.id, r.owner_uid"           \
-	" FROM responses r WHERE r.id = ?1 AND " ITS_BLOCK " IS NOT NULL"
+	" SELECT r.run_id, " by_tokens ", " BLOCK_OF_RESPONSE ", " rank ", r.id, r.owner_uid"   \
+	" FROM responses r WHERE r.id = ?1 AND " BLOCK_OF_RESPONSE " IS NOT NULL"
 
 int response_order_take(struct db *db, int64_t response_id)
 {

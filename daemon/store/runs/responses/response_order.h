@@ -15,11 +15,11 @@ struct tx;
 #define RESPONSE_RANK_BY_DURATION "-coalesce(r.duration_usec, 0)"
 #define RESPONSE_RANK_BY_TOKENS "-(coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0))"
 
-/* Responses may have come that are in no block. */
+/* Responses may have come that are in no block, or verdicts that are not known of one. */
 int response_order_due(struct tx *tx, int64_t run_id);
-int response_order_due_task(struct tx *tx, int64_t task_id); // the run that it makes responses of
+int response_order_due_task(struct tx *tx, int64_t task_id); // the run of its experiment, or its own
 
-/* One block. 1: there may be more to do; 0: there is nothing. */
+/* One block, or some of the verdicts that blocks have. 1: there may be more to do; 0: there is nothing. */
 int response_order_sweep(struct db *db);
 
 /* Before it changes or goes, and after it has changed. */

@@ -158,7 +158,7 @@ static int step_by_arrival(struct response_walk *walk)
 	int left = LOOKS_MAX, r;
 
 	while (left > 0 && span.last != INT64_MAX) {
-		r = response_span_find(walk->tx, walk->run->id, walk->filter, walk->at.id, &span);
+		r = response_span_find(walk->tx, walk->run, walk->filter, walk->at.id, &span);
 		if (r >= 0)
 			r = walk_span(walk, &span, &left);
 		if (r != 0)
@@ -314,7 +314,7 @@ static int rank_each(struct tx *tx, const struct run_row *run, const struct resp
 	int left = LOOKS_MAX, r;
 
 	while (left > 0 && span.last != INT64_MAX) {
-		r = response_span_find(tx, run->id, filter, ranking->looked_at, &span);
+		r = response_span_find(tx, run, filter, ranking->looked_at, &span);
 		if (r >= 0)
 			r = rank_span(tx, run, filter, ranking, &span, left);
 		if (r < 0)
@@ -388,7 +388,7 @@ static int find_head(struct tx *tx, const struct run_row *run, const struct resp
 	static const struct response_rank beginning = { .rank = INT64_MIN };
 	struct response_head head = { 0 };
 	int64_t after;
-	int r = response_block_find(tx, run->id, filter, ranking->looked_at, &after, &head.block);
+	int r = response_block_find(tx, run, filter, ranking->looked_at, &after, &head.block);
 
 	if (r <= 0)
 		return r;

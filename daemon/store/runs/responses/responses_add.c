@@ -392,6 +392,7 @@ static const double *value_of(const char *rating)
 static int add_verdict(struct adding *adding, int64_t response_id, const struct ellu_made_rating *rating,
 		       const struct made_verdict *verdict)
 {
+	const double *value = rating->score ? rating->score : value_of(rating->rating);
 	const struct run_row *run = &adding->run;
 	struct db *db = adding->tx->db;
 	int r;
@@ -402,11 +403,14 @@ static int add_verdict(struct adding *adding, int64_t response_id, const struct 
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
 		       " ON CONFLICT (response_id, measure_id, judge_id) DO NOTHING",
 		   "iiiiiDsssiiIIIiiI", run->owner_uid, run->project_id, response_id, verdict->measure_id,
-		   run->judge_id, rating->score ? rating->score : value_of(rating->rating), rating->reasoning,
+		   run->judge_id, value, rating->reasoning,
 		   rating->raw_text, verdict->error, rating->attempts, usec_of(rating->duration_seconds),
 		   rating->input_tokens, rating->output_tokens, rating->cost, run->round, adding->tx->now,
 		   rating->cached_tokens);
 	adding->changed = adding->changed || r > 0;
+	if (r > 0)
+		r = response_block_widen_verdict(db, &(struct response_verdict){ run->id, response_id,
+				verdict->measure_id, run->judge_id, value ? *value : -1 });
 	if (r < 0 || !rating->edited)
 		return r;
 	r = db_run(db, "INSERT INTO ratings (owner_uid, project_id, response_id, measure_id, value,"
