@@ -166,7 +166,7 @@ const char schema_v1_runs[] =
 	") STRICT, WITHOUT ROWID;"
 
 	/* Counters, moved in the transaction that records what they count. What a run rates that makes
-	 * no responses is epoch 0. */
+	 * no responses is epoch 0. Epochs behind the first have a row once something of them was counted. */
 	"CREATE TABLE run_epochs ("
 	" run_id INTEGER NOT NULL REFERENCES runs,"
 	" epoch INTEGER NOT NULL CHECK (epoch >= 0),"

@@ -45,10 +45,7 @@ int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n)
 	if ((double)row.n_epochs > most)
 		return fault_invalid(tx->fault, "epochs", "as many as make %.0f with the %" PRId64
 				     " that there are", most, row.n_epochs - n);
-	r = run_insert_epochs(tx, &row, run_id, row.n_epochs - n + 1);
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE runs SET n_epochs = ?2 WHERE id = ?1", "ii", run_id,
-			   row.n_epochs);
+	r = db_run(tx->db, "UPDATE runs SET n_epochs = ?2 WHERE id = ?1", "ii", run_id, row.n_epochs);
 	if (r >= 0)
 		r = experiment_row_of_run(tx, run_id, &experiment);
 	return r <= 0 ? r : identify(tx, &experiment);
@@ -97,9 +94,8 @@ static int write_changed(struct tx *tx, const struct experiment_row *experiment,
 			   " generation_params = ?5 WHERE id = ?1", "iisis", run->id, run->judge_id,
 		   run->rating_mode, run->n_epochs, run->generation_params);
 	if (r >= 0)
-		r = db_run(tx->db, "DELETE FROM run_epochs WHERE run_id = ?1", "i", run->id);
-	if (r >= 0)
-		r = run_insert_epochs(tx, run, run->id, 1);
+		r = db_run(tx->db, "DELETE FROM run_epochs WHERE run_id = ?1 AND epoch > ?2", "ii", run->id,
+			   run->n_epochs);
 	if (r >= 0)
 		r = run_answerers_load(tx, run, configs, &n_configs);
 	if (r >= 0)

@@ -128,15 +128,11 @@ static int insert_row(struct tx *tx, const struct run_row *row, int64_t *ret_id)
 			 row->tool_rounds, (int)row->response_cache, (int)row->batch);
 }
 
-int run_insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first)
+int run_epoch_begin(struct tx *tx, int64_t run_id, int64_t epoch)
 {
-	int r = 0;
-
-	for (int64_t epoch = first; r >= 0 && epoch <= row->n_epochs; epoch++)
-		r = db_run(tx->db, "INSERT INTO run_epochs (run_id, epoch, owner_uid, project_id, total)"
-				   " VALUES (?1, ?2, ?3, ?4, ?5)", "iiiii", run_id, epoch,
-			   row->owner_uid, row->project_id, row->total_cases);
-	return r;
+	return db_run(tx->db, "INSERT INTO run_epochs (run_id, epoch, owner_uid, project_id, total)"
+			      " SELECT id, ?2, owner_uid, project_id, total_cases FROM runs WHERE id = ?1"
+			      " AND n_epochs >= ?2 ON CONFLICT DO NOTHING", "ii", run_id, epoch);
 }
 
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
@@ -150,7 +146,7 @@ int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *m
 			   "iiiii", *ret_id, (int64_t)i, row->owner_uid, row->project_id,
 			   ((const struct run_measure *)measures->items[i])->id);
 	if (r >= 0)
-		r = run_insert_epochs(tx, row, *ret_id, row->n_epochs > 0);
+		r = run_epoch_begin(tx, *ret_id, row->n_epochs > 0);
 	return r < 0 ? r : 0;
 }
 
@@ -194,9 +190,8 @@ bool run_is_simulated(const struct run_row *row)
 
 static void read_epoch(sqlite3_stmt *q, struct run_spec *spec, struct run_epoch *epoch)
 {
-	int c = 0;
+	int c = 1;
 
-	epoch->epoch = column_int(q, c++);
 	epoch->total = column_int(q, c++);
 	epoch->generated = column_int(q, c++);
 	epoch->rated = column_int(q, c++);
@@ -204,36 +199,55 @@ static void read_epoch(sqlite3_stmt *q, struct run_spec *spec, struct run_epoch 
 	epoch->ratings = column_int(q, c++);
 	epoch->decided = column_int(q, c++);
 	epoch->yes = column_int(q, c++);
-	spec->total_responses += epoch->total;
 	usage_add(&spec->input_tokens, column_int(q, c++));
 	usage_add(&spec->output_tokens, column_int(q, c++));
 	usage_add(&spec->cost_nanodollars, column_int_or(q, c++, -1));
 }
 
+/* As they begin: those of which nothing was counted have no row. */
+static int begin_epochs(struct tx *tx, int64_t run_id, struct run_spec *spec, struct run_epoch **ret_epochs)
+{
+	int64_t n_epochs, total;
+	QUERY q = NULL;
+	int r = db_row(tx->db, &q, "SELECT n_epochs, total_cases, (SELECT count(*) FROM run_measures"
+				   "  WHERE run_id = ?1) FROM runs WHERE id = ?1", "i", run_id);
+
+	if (r <= 0)
+		return r;
+	n_epochs = column_int(q, 0);
+	total = column_int(q, 1);
+	spec->n_measures = (size_t)column_int(q, 2);
+	spec->n_epochs = n_epochs > 0 ? (size_t)n_epochs : 1;
+	spec->epochs = *ret_epochs = tx_array(tx, spec->n_epochs, sizeof(**ret_epochs));
+	if (!*ret_epochs)
+		return -ENOMEM;
+	for (size_t i = 0; i < spec->n_epochs; i++)
+		(*ret_epochs)[i] = (struct run_epoch){ .epoch = (int64_t)i + (n_epochs > 0), .total = total };
+	return 1;
+}
+
 int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec)
 {
 	struct run_epoch *epochs;
-	int64_t last, n_measures;
 	QUERY q = NULL;
 	int r;
 
 	spec->cost_nanodollars = -1;
-	r = db_int(tx->db, &n_measures, "SELECT count(*) FROM run_measures WHERE run_id = ?1", "i",
-		   run_id);
-	if (r < 0)
-		return r;
-	spec->n_measures = (size_t)n_measures;
-	r = db_int(tx->db, &last, "SELECT max(epoch) FROM run_epochs WHERE run_id = ?1", "i", run_id);
+	r = begin_epochs(tx, run_id, spec, &epochs);
 	if (r <= 0)
 		return r;
-	spec->epochs = epochs = tx_array(tx, (size_t)last + 1, sizeof(*epochs));
-	if (!epochs)
-		return -ENOMEM;
 	r = db_query(tx->db, &q, "SELECT epoch, total, generated, rated, failed, ratings, decided, yes, input_tokens,"
 				 " output_tokens, cost_nanodollars FROM run_epochs WHERE run_id = ?1"
 				 " ORDER BY epoch", "i", run_id);
-	while (r >= 0 && (r = db_next(tx->db, q)) > 0)
-		read_epoch(q, spec, &epochs[spec->n_epochs++]);
+	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
+		size_t i = (size_t)(column_int(q, 0) - epochs[0].epoch);
+
+		if (i >= spec->n_epochs)
+			return -EBADMSG;
+		read_epoch(q, spec, &epochs[i]);
+	}
+	for (size_t i = 0; i < spec->n_epochs; i++)
+		spec->total_responses += epochs[i].total;
 	return r;
 }
 

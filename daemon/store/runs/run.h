@@ -75,7 +75,7 @@ struct run_row {
 int run_row_load(struct tx *tx, int64_t id, struct run_row *ret_row); // NotFound
 /* What its cases are asked; what is pinned of it lives as long as the row. */
 int run_prompt_load(struct tx *tx, const struct run_row *row, struct prompt *ret_prompt);
-/* With its measures and epochs, and all but `judge` and `models` of the row. */
+/* With its measures, and all but `judge` and `models` of the row. */
 int run_insert(struct tx *tx, const struct run_row *row, const struct tx_list *measures,
 	       int64_t *ret_id);
 /* Counts it, in the transaction of what it was spent for. */
@@ -83,8 +83,8 @@ int run_spend_record(struct tx *tx, struct store_request *request, struct run_sp
 int costs_list(struct tx *tx, struct method_run *op); // ListCosts
 /* It is to make more than it was pinned to: of an experiment, which is another one to who compares it. */
 int run_add_epochs(struct tx *tx, int64_t run_id, int64_t n);
-/* From epoch `first` on. */
-int run_insert_epochs(struct tx *tx, const struct run_row *row, int64_t run_id, int64_t first);
+/* A row for what is counted of an epoch, which all but the first (or 0) have from when something is. */
+int run_epoch_begin(struct tx *tx, int64_t run_id, int64_t epoch);
 /* What a task works at; ids of 0: there is none. */
 int run_of_task(struct tx *tx, int64_t task_id, int64_t *ret_run_id, int64_t *ret_experiment_id);
 bool run_is_simulated(const struct run_row *row);

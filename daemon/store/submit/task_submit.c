@@ -194,8 +194,9 @@ static int check_answers(struct tx *tx, const struct run_row *run, struct fault 
 
 	if (!run->collection_id || run->prompt_template_id || run->input_column || run->response_column)
 		return 0;
-	r = db_int(tx->db, &missing, "SELECT sum(total - generated) FROM run_epochs WHERE run_id = ?1"
-				     " AND NOT EXISTS (SELECT 1 FROM run_evaluators WHERE run_id = ?1)", "i",
+	r = db_int(tx->db, &missing, "SELECT n.total_cases * n.n_epochs - coalesce((SELECT sum(generated)"
+				     "  FROM run_epochs WHERE run_id = n.id), 0) FROM runs n WHERE n.id = ?1"
+				     " AND NOT EXISTS (SELECT 1 FROM run_evaluators WHERE run_id = n.id)", "i",
 		   run->id);
 	if (r >= 0 && missing > 0)
 		fault_invalid(rejected, "experiment", "one that has an answer for each case: %" PRId64

@@ -97,6 +97,66 @@ START_TEST(few_pages_are_written)
 }
 END_TEST
 
+/* ---- The largest ---- */
+
+#define LARGEST 1000 // rows, columns, criteria, epochs
+
+static char *largest_request(void)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	fputs("{\"name\": \"X\", \"n_epochs\": 1000, \"prompt_template\": {\"content\": {\"name\": \"T\", \"messages\":"
+	      " [{\"role\": \"user\", \"content\": \"{{c0}}\"}]}}, \"collection\": {\"content\": {\"name\": \"C\","
+	      " \"variables\": [{\"c0\": 0", out);
+	for (int i = 1; i < LARGEST; i++)
+		fprintf(out, ", \"c%d\": 0", i);
+	for (int i = 1; i < LARGEST; i++)
+		fprintf(out, "}, {\"c0\": %d", i);
+	fputs("}]}}, \"criteria\": [\"Is it 0?\"", out);
+	for (int i = 1; i < LARGEST; i++)
+		fprintf(out, ", \"Is it %d?\"", i);
+	fputs("]}", out);
+	ck_assert_int_eq(fclose(out), 0);
+	return text;
+}
+
+/* Of all tables. */
+static int64_t count_rows(void)
+{
+	sqlite3 *db = look(&f);
+	sqlite3_stmt *tables;
+	int64_t n = 0;
+
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT 'SELECT count(*) FROM ' || name FROM sqlite_schema"
+					    " WHERE type = 'table'", -1, &tables, NULL), SQLITE_OK);
+	while (sqlite3_step(tables) == SQLITE_ROW)
+		n += look_int(&f, (const char *)sqlite3_column_text(tables, 0));
+	sqlite3_finalize(tables);
+	sqlite3_close(db);
+	return n;
+}
+
+/* It is one operation, by which nothing of it is seen before all is, nor left where it is refused. So each of
+ * what it brings is one row, but for a criterion, which is measured and pinned too. */
+#define LARGEST_ROWS_MAX (5 * LARGEST + 30)
+START_TEST(the_largest_is_bounded)
+{
+	char *request = largest_request();
+	struct task_submit op = { 0 };
+	int64_t before;
+
+	fixture_open(&f);
+	before = count_rows();
+	ck_assert_int_eq(submit_op(&f, &op, "%s", request), 0);
+	ck_assert_int_le(count_rows() - before, LARGEST_ROWS_MAX);
+	ck_assert_int_eq(op.ret_task->progress->total_responses, LARGEST * LARGEST);
+	free(request);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(the_same_name_is_a_conflict)
 {
 	struct task_submit op = { 0 };
@@ -496,7 +556,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, few_pages_are_written,
+	return RUN_TESTS(a_new_experiment, started_in_the_same_transaction, few_pages_are_written, the_largest_is_bounded,
 			 the_same_name_is_a_conflict,
 			 what_differs_is_a_conflict, equal_content_is_used, a_family_of_names,
 			 update_brings_what_exists_to_the_content, idempotency,

@@ -98,11 +98,14 @@ static int keep(struct tx *tx, struct store_request *request)
 	for (size_t i = 0; r >= 0 && i < spec->n_epochs; i++) {
 		const struct run_epoch *count = &counting->counts[i];
 
-		r = db_run(tx->db, "UPDATE run_epochs SET generated = ?3, rated = ?4, failed = ?5,"
-				   " ratings = ?6, decided = ?7, yes = ?8,"
-				   " total = iif(epoch = 0, ?3, total) WHERE run_id = ?1 AND epoch = ?2",
-			   "iiiiiiii", spec->run_id, spec->epochs[i].epoch, count->generated,
-			   count->rated, count->failed, count->ratings, count->decided, count->yes);
+		if (count->generated > 0)
+			r = run_epoch_begin(tx, spec->run_id, spec->epochs[i].epoch);
+		if (r >= 0)
+			r = db_run(tx->db, "UPDATE run_epochs SET generated = ?3, rated = ?4, failed = ?5,"
+					   " ratings = ?6, decided = ?7, yes = ?8,"
+					   " total = iif(epoch = 0, ?3, total) WHERE run_id = ?1 AND epoch = ?2",
+				   "iiiiiiii", spec->run_id, spec->epochs[i].epoch, count->generated,
+				   count->rated, count->failed, count->ratings, count->decided, count->yes);
 	}
 	/* What came in meanwhile leaves them stale. */
 	if (r >= 0)

@@ -96,13 +96,6 @@ static int put_unfit_response(struct tx *tx, struct response_record *op)
 	return put_response(tx, op);
 }
 
-/* Of what was asked for and cannot be recorded any more. */
-#define SPEND_OF(op)                                                                            \
-	(struct run_spend){ .run_id = (op)->run_id, .epoch = (op)->epoch,                       \
-			    .input_tokens = (op)->input_tokens,                                 \
-			    .output_tokens = (op)->output_tokens,                               \
-			    .cost_nanodollars = (op)->cost_nanodollars }
-
 /* Of an operation, or the part of one that has its usage. */
 #define SPEND(request, op, n_calls)                                                             \
 	spend(request, &(op)->spent, n_calls, (op)->input_tokens, (op)->cached_tokens,          \
@@ -123,16 +116,41 @@ static void spend(struct store_request *request, struct spent *spent, int64_t ca
 	request->spent = spent;
 }
 
-/* What is recorded by nothing else. */
-static int count_spend(struct tx *tx, const struct run_spend *op)
+/* What a record moves an epoch's counters by. */
+struct counted {
+	int64_t run_id, epoch;
+	bool generated, rated, failed, ratings, decided, yes;
+	int64_t input_tokens, output_tokens, cost_nanodollars;
+};
+
+static int add_counted(struct tx *tx, const struct counted *by)
 {
 	return db_run(tx->db,
-		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"
-		      ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
-		      " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
-		      "iibnnni", op->run_id, op->epoch, (int)op->generated, op->input_tokens,
-		      op->output_tokens, op->cost_nanodollars, clock_monotonic_usec());
+		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?4,"
+		      " failed = failed + ?5, ratings = ratings + ?6, decided = decided + ?7, yes = yes + ?8,"
+		      ADD_TO("input_tokens", "?9") ADD_TO("output_tokens", "?10") ADD_COST("?11")
+		      " recorded_monotonic = ?12 WHERE run_id = ?1 AND epoch = ?2",
+		      "iibbbbbbnnni", by->run_id, by->epoch, by->generated, by->rated, by->failed, by->ratings,
+		      by->decided, by->yes, by->input_tokens, by->output_tokens, by->cost_nanodollars,
+		      clock_monotonic_usec());
 }
+
+static int count(struct tx *tx, const struct counted *by)
+{
+	int r = add_counted(tx, by);
+
+	if (r != 0)
+		return r;
+	r = run_epoch_begin(tx, by->run_id, by->epoch);
+	return r > 0 ? add_counted(tx, by) : r;
+}
+
+/* Of an operation, by what it took. */
+#define COUNT(tx, op, ...)                                                                      \
+	count(tx, &(struct counted){ .run_id = (op)->run_id, .epoch = (op)->epoch,              \
+				     .input_tokens = (op)->input_tokens,                        \
+				     .output_tokens = (op)->output_tokens,                      \
+				     .cost_nanodollars = (op)->cost_nanodollars, __VA_ARGS__ })
 
 static int response_record_run(struct tx *tx, struct response_record *op)
 {
@@ -145,32 +163,19 @@ static int response_record_run(struct tx *tx, struct response_record *op)
 	if (r == -EDOM && !op->error)
 		r = put_unfit_response(tx, op);
 	if (r == 0)
-		return count_spend(tx, &SPEND_OF(op)); // others did meanwhile; it is spent all the same
+		return COUNT(tx, op, .generated = false); // others did meanwhile; it is spent all the same
 	if (r < 0)
 		return r;
-	return db_run(tx->db,
-		      "UPDATE run_epochs SET generated = generated + 1, rated = rated + ?3,"
-		      " failed = failed + ?4," ADD_TO("input_tokens", "?5")
-		      ADD_TO("output_tokens", "?6") ADD_COST("?7")
-		      " recorded_monotonic = ?8 WHERE run_id = ?1 AND epoch = ?2",
-		      "iibbnnni", op->run_id, op->epoch, op->complete || op->error,
-		      op->error != NULL, op->input_tokens, op->output_tokens, op->cost_nanodollars,
-		      clock_monotonic_usec());
+	return COUNT(tx, op, .generated = true, .rated = op->complete || op->error, .failed = op->error != NULL);
 }
 
 STORE_OPERATION(response_record, STORE_RECORD, true)
 
 static int count_rating(struct tx *tx, const struct rating_record *op)
 {
-	int r = db_run(tx->db,
-		       "UPDATE run_epochs SET ratings = ratings + ?8, rated = rated + ?3,"
-		       " decided = decided + ?9, yes = yes + ?10,"
-		       ADD_TO("input_tokens", "?4") ADD_TO("output_tokens", "?5") ADD_COST("?6")
-		       " recorded_monotonic = ?7 WHERE run_id = ?1 AND epoch = ?2",
-		       "iibnnnibbb", op->run_id, op->epoch, (int)op->complete, op->input_tokens,
-		       op->output_tokens, op->cost_nanodollars, clock_monotonic_usec(),
-		       (int)op->ret_counts, (int)(op->ret_counts && op->ret_value >= 0),
-		       (int)(op->ret_counts && op->ret_value >= 0.5));
+	bool decided = op->ret_counts && op->ret_value >= 0;
+	int r = COUNT(tx, op, .rated = op->complete, .ratings = op->ret_counts, .decided = decided,
+		      .yes = decided && op->ret_value >= 0.5);
 
 	if (r < 0 || op->epoch > 0)
 		return r;
@@ -319,7 +324,7 @@ static int rating_record_run(struct tx *tx, struct rating_record *op)
 	}
 	if (r < 0 || panel < 0)
 		return r < 0 ? r : panel;
-	return r + panel > 0 ? count_rating(tx, op) : count_spend(tx, &SPEND_OF(op));
+	return r + panel > 0 ? count_rating(tx, op) : COUNT(tx, op, .rated = false);
 }
 
 STORE_OPERATION(rating_record, STORE_RECORD, true)
@@ -352,18 +357,6 @@ static int add_score(struct tx *tx, const struct evaluation_record *op)
 		      *op->score);
 }
 
-static int count_evaluation(struct tx *tx, const struct evaluation_record *op)
-{
-	return db_run(tx->db,
-		      "UPDATE run_epochs SET generated = generated + ?3, rated = rated + ?3,"
-		      " failed = failed + ?4,"
-		      ADD_TO("input_tokens", "?5") ADD_TO("output_tokens", "?6") ADD_COST("?7")
-		      " recorded_monotonic = ?8 WHERE run_id = ?1 AND epoch = ?2",
-		      "iibbnnni", op->run_id, op->epoch, (int)op->complete,
-		      (int)(op->complete && op->failed), op->input_tokens, op->output_tokens,
-		      op->cost_nanodollars, clock_monotonic_usec());
-}
-
 static int evaluation_record_run(struct tx *tx, struct evaluation_record *op)
 {
 	const char *result;
@@ -375,10 +368,11 @@ static int evaluation_record_run(struct tx *tx, struct evaluation_record *op)
 	if (r == 0)
 		r = run_evaluation(tx, UPDATE_EVALUATION, op, result);
 	if (r == 0)
-		return count_spend(tx, &SPEND_OF(op)); // others did meanwhile
+		return COUNT(tx, op, .generated = false); // others did meanwhile
 	if (r > 0)
 		r = add_score(tx, op);
-	return r < 0 ? r : count_evaluation(tx, op);
+	return r < 0 ? r : COUNT(tx, op, .generated = op->complete, .rated = op->complete,
+				 .failed = op->complete && op->failed);
 }
 
 STORE_OPERATION(evaluation_record, STORE_RECORD, true)
@@ -391,7 +385,7 @@ static int run_spend_run(struct tx *tx, struct run_spend *op)
 int run_spend_record(struct tx *tx, struct store_request *request, struct run_spend *op)
 {
 	SPEND(request, op, 1);
-	return count_spend(tx, op);
+	return COUNT(tx, op, .generated = op->generated, .rated = op->generated);
 }
 
 STORE_OPERATION(run_spend, STORE_RECORD, true)

@@ -452,7 +452,7 @@ static int count(struct adding *adding)
 	if (!adding->changed)
 		return 0;
 	for (int64_t epoch = 1; r >= 0 && epoch <= run->n_epochs; epoch++)
-		if (adding->added[epoch - 1])
+		if (adding->added[epoch - 1] > 0 && (r = run_epoch_begin(adding->tx, run->id, epoch)) >= 0)
 			r = db_run(db, "UPDATE run_epochs SET generated = generated + ?3 WHERE run_id = ?1"
 				       " AND epoch = ?2", "iii", run->id, epoch, adding->added[epoch - 1]);
 	if (r >= 0)
