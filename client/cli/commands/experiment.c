@@ -53,10 +53,15 @@ void column_response(struct table *table, const void *item)
 	table_mark(table, MEANING_BAD);
 }
 
+/* In CSV of several it is said which one's a row is. */
 void print_experiment(const struct cli *cli, const void *reply)
 {
-	(void) cli;
-	results_print(stdout, ((const struct ellu_get_experiment_reply *) reply)->experiment);
+	const struct ellu_experiment *experiment = ((const struct ellu_get_experiment_reply *) reply)->experiment;
+
+	if (output.format == FORMAT_CSV && cli->arguments.n_operands > 1)
+		results_print_csv(stdout, &experiment, 1);
+	else
+		results_print(stdout, experiment);
 }
 
 /* ---- add-responses ---- */

@@ -196,6 +196,8 @@ expect 0 experiment case Sample "$(sed -n '2s/[0-9]*,\([0-9]*\),.*/\1/p' out)" -
 expect 0 experiment compare Sample 'Sample #2' --format csv
 says out '^id,experiment,yes,low,high,n_scored,n_total,criterion$'
 says out '^1,Sample,[0-9.]*,[0-9.]*,[0-9.]*,[0-9]*,[0-9]*,Is it short?$'
+expect 0 experiment show Sample 'Sample #2' --format csv
+[ "$(sed 's/,.*//' out | uniq | tr '\n' ' ')" = 'id 1 2 ' ] || fail "the rows do not say whose they are"
 printf 'name: Polite\nprompt: "About {{topic}}."\nvalidators: [{evaluator: {name: Politeness}, threshold: 0.7}]\n' >skill.yaml
 expect 0 skill create skill.yaml
 says out '^Validators *Politeness  (at least 0.7)$'
