@@ -68,6 +68,19 @@ static void print_progress(FILE *out, const struct ellu_progress *progress)
 	}
 }
 
+static void print_task_result(FILE *out, const struct ellu_task_result *result)
+{
+	char text[32];
+
+	if (result->call && result->call->text)
+		fputs(result->call->text, out);
+	else if (result->embedding)
+		fprintf(out, "%zu vectors of %lld numbers", result->embedding->n_embeddings,
+			(long long) result->embedding->dimensions);
+	else if (result->test)
+		fprintf(out, "%s, in %s", result->test->model, duration_text(text, result->test->latency_seconds));
+}
+
 static void print_struct(FILE *out, const struct record_type *type, const void *record)
 {
 	char text[600], *json;
@@ -91,16 +104,7 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 		else if (ref->id)
 			fprintf(out, "%" PRId64, *ref->id);
 	} else if (type == &ellu_task_result_type) {
-		const struct ellu_task_result *result = record;
-
-		if (result->call && result->call->text)
-			fputs(result->call->text, out);
-		else if (result->embedding)
-			fprintf(out, "%zu vectors of %lld numbers", result->embedding->n_embeddings,
-				(long long) result->embedding->dimensions);
-		else if (result->test)
-			fprintf(out, "%s, in %s", result->test->model,
-				duration_text(text, result->test->latency_seconds));
+		print_task_result(out, record);
 	} else if (type == &ellu_criterion_type) {
 		const struct ellu_criterion *criterion = record;
 
@@ -113,7 +117,7 @@ static void print_struct(FILE *out, const struct record_type *type, const void *
 	} else if (type == &ellu_column_type) {
 		const struct ellu_column *column = record;
 
-		fprintf(out, "%s  (%s%s%s)", column->name, column->type ? column->type : "text",
+		fprintf(out, "%s  (%s%s%s)", column->name, column->type,
 			column->default_value ? ", by default " : "",
 			column->default_value ? column->default_value : "");
 	} else if (type == &ellu_validator_type) {
