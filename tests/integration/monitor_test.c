@@ -301,7 +301,7 @@ END_TEST
 /* Processor time that the reader of short pages took so far. */
 static double reader_seconds(void)
 {
-	static const char *const find =
+	static const char find[] =
 		"for task in /proc/%d/task/*; do [ $(cat $task/comm) = store-reader ] && cat $task/schedstat; done";
 	FILE *out = popen(text(find, (int)daemon_pid(server)), "r");
 	long long nanoseconds;
