@@ -385,3 +385,10 @@ says out '"total_responses":20'
 expect 1 run slow.json --fail-under 100%
 says err 'below 100 %'
 expect 0 run slow.json --fail-under 1%
+job=$(dirname "$0")/../../../client/examples/ci_job.sh
+PATH="$scratch/bin:$PATH" "$job" slow.json 1% 2>err || fail "the job fails"
+status=0
+PATH="$scratch/bin:$PATH" "$job" slow.json 100% 2>err || status=$?
+[ "$status" = 1 ] || fail "the job ends with status $status"
+cp results.xml out
+says out '<testsuites\|<testsuite '
