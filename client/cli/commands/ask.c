@@ -7,7 +7,7 @@
 #include "client/cli/call.h"
 #include "client/cli/files/attachment.h"
 #include "client/cli/files/json_file.h"
-#include "client/cli/submit.h"
+#include "client/cli/tasks/submit.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"
 

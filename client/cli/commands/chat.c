@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "client/cli/call.h"
-#include "client/cli/follow.h"
-#include "client/cli/outcome.h"
+#include "client/cli/tasks/follow.h"
+#include "client/cli/tasks/outcome.h"
 #include "client/cli/view/show.h"
 #include "proto/task_status.h"
 #include "proto/text/utf8.h"

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/files/archive.h"
 #include "client/cli/files/rows.h"
+#include "client/cli/transfer/archive.h"
+#include "client/cli/transfer/rows_sync.h"
 #include "client/cli/view/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"

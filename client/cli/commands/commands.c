@@ -9,7 +9,7 @@
 #include "client/cli/commands/token.h"
 #include "client/cli/commands/web.h"
 #include "client/cli/files/experiment_file.h"
-#include "client/cli/preferences.h"
+#include "client/cli/tasks/preferences.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 

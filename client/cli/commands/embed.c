@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "client/cli/call.h"
-#include "client/cli/submit.h"
+#include "client/cli/tasks/submit.h"
 
 /* Each line of standard input that is not empty. 0, or the exit status. */
 static int read_lines(const struct cli *cli, json_object *texts)

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/answers.h"
 #include "client/cli/call.h"
 #include "client/cli/files/rows.h"
-#include "client/cli/submit.h"
+#include "client/cli/tasks/submit.h"
+#include "client/cli/transfer/answers.h"
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/files/archive.h"
-#include "client/cli/files/export_lines.h"
 #include "client/cli/files/tar.h"
+#include "client/cli/transfer/archive.h"
+#include "client/cli/transfer/export_lines.h"
 #include "client/cli/view/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "client/cli/cli.h"
-#include "client/cli/files/archive.h"
 #include "client/cli/files/import.h"
+#include "client/cli/transfer/archive.h"
 
 static void add_settings(struct import *in, json_object *config)
 {

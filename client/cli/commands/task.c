@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "client/cli/call.h"
-#include "client/cli/follow.h"
-#include "client/cli/outcome.h"
-#include "client/cli/view/live_view.h"
+#include "client/cli/commands/live_view.h"
+#include "client/cli/tasks/follow.h"
+#include "client/cli/tasks/outcome.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/view/live_view.h"
+#include "client/cli/commands/live_view.h"
 #include "client/cli/view/text.h"
 #include "tests/unit/suite.h"
 

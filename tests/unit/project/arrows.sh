@@ -58,7 +58,10 @@ may daemon/api daemon/base daemon/backend daemon/store/ daemon/work daemon/queue
 whole=client
 may client/transport client/elluminate.h
 may client/operations client/elluminate.h client/transport
-may client/cli client/elluminate.h
+may client/cli/view client/elluminate.h client/cli/cli.h
+may client/cli/files client/elluminate.h client/cli/view
+ROOMS="report tasks transfer commands"
+rooms client/cli client/elluminate.h client/cli/view client/cli/files
 may client/examples
 [ -z "$wrong" ] || {
 	echo "These point the wrong way:" >&2

@@ -14,7 +14,6 @@ daemon/backend/dialect
 "
 # The same of folders, by the one that they are in.
 folders="
-client/cli
 proto
 "
 

@@ -1,4 +1,4 @@
-#include "client/cli/files/export_lines.h"
+#include "client/cli/transfer/export_lines.h"
 
 #include <errno.h>
 #include <stdlib.h>

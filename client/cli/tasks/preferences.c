@@ -1,4 +1,4 @@
-#include "client/cli/preferences.h"
+#include "client/cli/tasks/preferences.h"
 
 #include <stdio.h>
 #include <string.h>

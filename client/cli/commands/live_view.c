@@ -1,4 +1,4 @@
-#include "client/cli/view/live_view.h"
+#include "client/cli/commands/live_view.h"
 
 #include <errno.h>
 #include <poll.h>

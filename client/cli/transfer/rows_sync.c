@@ -1,4 +1,4 @@
-#include "client/cli/files/rows.h"
+#include "client/cli/transfer/rows_sync.h"
 
 #include <errno.h>
 #include <stdlib.h>

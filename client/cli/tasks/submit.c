@@ -1,10 +1,10 @@
-#include "client/cli/submit.h"
+#include "client/cli/tasks/submit.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/outcome.h"
+#include "client/cli/tasks/outcome.h"
 #include "client/cli/view/output.h"
 #include "proto/task_status.h"
 

@@ -1,4 +1,4 @@
-#include "client/cli/follow.h"
+#include "client/cli/tasks/follow.h"
 
 #include <errno.h>
 #include <stdio.h>

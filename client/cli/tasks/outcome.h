@@ -1,7 +1,7 @@
 /* What a task has brought, printed: an experiment's results, verdicts, an answer, what a model made up. */
 #pragma once
 
-#include "client/cli/follow.h"
+#include "client/cli/tasks/follow.h"
 
 /* Of a task that has ended. Returns the exit status: with that of the gates. */
 int outcome_print(struct cli *cli, const struct follow *follow);

@@ -1,7 +1,7 @@
 /* A command that starts a task: seen through to its end, or left. */
 #pragma once
 
-#include "client/cli/follow.h"
+#include "client/cli/tasks/follow.h"
 
 /* With --detach: the task is printed. Returns the exit status. */
 int submit_detached(struct cli *cli, const struct submission *submission);

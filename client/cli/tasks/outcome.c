@@ -1,4 +1,4 @@
-#include "client/cli/outcome.h"
+#include "client/cli/tasks/outcome.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "client/cli/call.h"
-#include "client/cli/gates.h"
-#include "client/cli/scores.h"
+#include "client/cli/tasks/gates.h"
+#include "client/cli/tasks/scores.h"
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"

@@ -6,6 +6,7 @@
 #include "client/cli/call.h"
 #include "client/cli/files/experiment_file.h"
 #include "client/cli/files/rows.h"
+#include "client/cli/transfer/rows_sync.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"

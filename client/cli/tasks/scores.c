@@ -1,10 +1,10 @@
-#include "client/cli/scores.h"
+#include "client/cli/tasks/scores.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "client/cli/call.h"
-#include "client/cli/preferences.h"
+#include "client/cli/tasks/preferences.h"
 #include "client/cli/view/table.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"

@@ -1,4 +1,4 @@
-#include "client/cli/answers.h"
+#include "client/cli/transfer/answers.h"
 
 #include <errno.h>
 

@@ -3,17 +3,18 @@
  * the middle is found again; what is there is used if it is the same, and is otherwise in the way. What the
  * archive says goes through the daemon's own checks.
  */
-#include "client/cli/files/archive.h"
+#include "client/cli/transfer/archive.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/answers.h"
 #include "client/cli/call.h"
 #include "client/cli/files/json_file.h"
 #include "client/cli/files/rows.h"
 #include "client/cli/files/tar.h"
+#include "client/cli/transfer/answers.h"
+#include "client/cli/transfer/rows_sync.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"

@@ -1,4 +1,4 @@
-#include "client/cli/gates.h"
+#include "client/cli/tasks/gates.h"
 
 #include <errno.h>
 #include <math.h>
