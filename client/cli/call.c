@@ -14,8 +14,9 @@
 
 /* ---- The request ---- */
 
-int call_decode(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
-		void **ret_request)
+/* The request that `json` (taken) is, in the project of the arguments. 0, or the exit status. */
+static int decode(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
+		  void **ret_request)
 {
 	const char *project = cli->arguments.project;
 	struct fault fault;
@@ -96,7 +97,7 @@ int call_request(struct cli *cli, const struct method *method, json_object *json
 	if (status == 0)
 		status = take_key(cli, method, json);
 	if (status == 0)
-		return call_decode(cli, method, json, arena, ret_request);
+		return decode(cli, method, json, arena, ret_request);
 	json_object_put(json);
 	return status;
 }
@@ -121,7 +122,7 @@ int call_json(struct cli *cli, const struct method *method, json_object *json, c
 	int status;
 
 	arena_init(&arena);
-	status = call_decode(cli, method, json, &arena, &request);
+	status = decode(cli, method, json, &arena, &request);
 	if (status == 0)
 		status = cli_connect(cli);
 	if (status == 0)
@@ -140,7 +141,7 @@ int call_expecting(struct cli *cli, const char *name, json_object *json, const v
 	void *request;
 
 	arena_init(&arena);
-	status = call_decode(cli, method, json, &arena, &request);
+	status = decode(cli, method, json, &arena, &request);
 	r = status ? 0 : ellu_call_method(cli->daemon, method->qualified_name, request, ret_reply, &error);
 	arena_done(&arena);
 	if (status)
@@ -334,8 +335,8 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 }
 
 static int list_by(struct cli *cli, const struct command *list, json_object *json, int64_t wanted,
-		   int (*decode)(struct cli *cli, const struct method *method, json_object *json,
-				 struct arena *arena, void **ret_request))
+		   int (*make)(struct cli *cli, const struct method *method, json_object *json,
+			       struct arena *arena, void **ret_request))
 {
 	struct arena arena;
 	void *request;
@@ -344,7 +345,7 @@ static int list_by(struct cli *cli, const struct command *list, json_object *jso
 	json_object_object_add(json, "limit",
 			       json_object_new_int64(wanted < PAGE_MAX ? wanted : PAGE_MAX));
 	arena_init(&arena);
-	status = decode(cli, method_named(list->method), json, &arena, &request);
+	status = make(cli, method_named(list->method), json, &arena, &request);
 	if (status == 0)
 		status = list_pages(cli, list, request, wanted);
 	arena_done(&arena);
@@ -353,7 +354,7 @@ static int list_by(struct cli *cli, const struct command *list, json_object *jso
 
 int call_list(struct cli *cli, const struct command *list, json_object *json)
 {
-	return list_by(cli, list, json, INTEGER_MAX, call_decode);
+	return list_by(cli, list, json, INTEGER_MAX, decode);
 }
 
 int call_list_asked(struct cli *cli, json_object *json)

@@ -9,25 +9,16 @@
 #include "client/cli/refuse.h"
 #include "proto/arena.h"
 
-/* A message; its text may be NULL. */
-json_object *ask_message(const char *role, const char *text);
-/* The text that an operand says, or a file (--file), or standard input (`-`, or NULL), without the line
- * breaks at its end; free() it. -EINVAL with a complaint, -ENOMEM. */
-int ask_text(const struct cli *cli, const char *operand, char **ret_text, struct complaint *complaint);
-
 /* The request that the arguments describe, over what `json` has (taken; NULL: nothing). 0, or the exit
  * status after saying what is wrong. */
 int call_request(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
 		 void **ret_request);
-/* The same without the arguments, but for the project. */
-int call_decode(struct cli *cli, const struct method *method, json_object *json, struct arena *arena,
-		void **ret_request);
 
 /* Calls it; the daemon is connected. 0 with the reply to free, or the exit status. */
 int call_reply(struct cli *cli, const struct method *method, const void *request,
 	       const void **ret_reply);
 
-/* The same of what call_decode() makes of `json`; connects. */
+/* The same with `json` (taken) for the request, without the arguments but for the project; connects. */
 int call_json(struct cli *cli, const struct method *method, json_object *json, const void **ret_reply);
 /* The same, connected, where an error of that code is an answer too: 1 with it. Minus the exit status. */
 int call_expecting(struct cli *cli, const char *name, json_object *json, const void **ret_reply,
@@ -40,7 +31,7 @@ int call_json_and_print(struct cli *cli, const struct method *method, json_objec
 
 /* Prints the list of the command at hand. `json` as in call_request(). */
 int call_list_asked(struct cli *cli, json_object *json);
-/* Prints all of a list. `json` as in call_decode(). */
+/* Prints all of a list. `json` as in call_json(). */
 int call_list(struct cli *cli, const struct command *list, json_object *json);
 
 /* The experiment of that id or name, with the reply to free; connected. 0, or the exit status. */

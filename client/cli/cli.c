@@ -80,7 +80,7 @@ int cli_fail_file(int r, const struct complaint *complaint)
 /* How long a daemon that went away may take to come back. */
 #define RECONNECT_SECONDS 10
 
-const char *cli_address(const struct arguments *arguments)
+static const char *address_of(const struct arguments *arguments)
 {
 	if (arguments->socket)
 		return arguments->socket;
@@ -147,7 +147,7 @@ char *cli_command_line(const struct cli *cli, const char *without)
 
 static int open_daemon(const struct cli *cli, unsigned flags, struct ellu **ret_daemon)
 {
-	int r = ellu_open(cli_address(&cli->arguments), flags, ret_daemon);
+	int r = ellu_open(address_of(&cli->arguments), flags, ret_daemon);
 
 	if (r >= 0)
 		(void) ellu_set_reconnect(*ret_daemon, RECONNECT_SECONDS);
@@ -177,7 +177,7 @@ bool cli_is_there(struct cli *cli)
 
 int cli_connect(struct cli *cli)
 {
-	const char *address = cli_address(&cli->arguments);
+	const char *address = address_of(&cli->arguments);
 	struct complaint complaint;
 	char program[PATH_MAX];
 	const char *place;

@@ -127,9 +127,6 @@ struct cli {
 	const char *content_field;
 };
 
-/* Where the arguments say that the daemon is, for ellu_open(). */
-const char *cli_address(const struct arguments *arguments);
-
 /*
  * Starts the user's daemon: by the user's service manager where that has the unit, else detached from
  * the terminal. Several commands may try at once; one daemon wins, and all wait for that one. 0 once a
@@ -142,9 +139,6 @@ int watch_run(struct cli *cli, int (*run)(struct cli *cli));
 
 /* Stops the unit of the service manager: true when it was active, and is no more. */
 bool daemon_stop_unit(const struct arguments *arguments);
-
-/* Stops the daemon, by the service manager where that has it. 0 once none is there, or the exit status. */
-int daemon_stop(struct cli *cli);
 
 /* Runs the daemon's program with these words (NULL ends them) to its end, beside this command. Its exit
  * status, or negative with the complaint filled. */
@@ -251,7 +245,7 @@ int command_completion(struct cli *cli);
 int command_backup(struct cli *cli);
 int command_check(struct cli *cli);
 int command_restore(struct cli *cli);
-int command_stop(struct cli *cli);
+int command_stop(struct cli *cli); // 0 once none is there
 int command_restart(struct cli *cli);
 int command_api(struct cli *cli);
 int command_version(struct cli *cli);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "client/cli/call.h"
+#include "client/cli/commands/ask.h"
 #include "client/cli/files/attachment.h"
 #include "client/cli/files/json_file.h"
 #include "client/cli/tasks/submit.h"

@@ -145,7 +145,7 @@ int command_restore(struct cli *cli)
 	/* A file that will not do stops nothing. */
 	status = run_daemon(look);
 	if (status == 0)
-		status = daemon_stop(cli);
+		status = command_stop(cli);
 	if (status == 0)
 		status = run_daemon(words);
 	if (status == 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/cli/call.h"
+#include "client/cli/commands/ask.h"
 #include "client/cli/tasks/follow.h"
 #include "client/cli/tasks/outcome.h"
 #include "client/cli/view/show.h"

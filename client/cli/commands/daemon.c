@@ -39,7 +39,7 @@ static int end_process(pid_t pid)
 	return r == -ESRCH ? 0 : r;
 }
 
-int daemon_stop(struct cli *cli)
+int command_stop(struct cli *cli)
 {
 	pid_t pid = 0;
 	int r, status;
@@ -62,11 +62,6 @@ int daemon_stop(struct cli *cli)
 	return ellu_error_exit_status(r);
 }
 
-int command_stop(struct cli *cli)
-{
-	return daemon_stop(cli);
-}
-
 int command_restart(struct cli *cli)
 {
 	int status;
@@ -75,6 +70,6 @@ int command_restart(struct cli *cli)
 		cli_error("restart: only your own daemon, in its own place, is started from here");
 		return EXIT_USAGE;
 	}
-	status = daemon_stop(cli);
+	status = command_stop(cli);
 	return status == 0 ? cli_connect(cli) : status;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "client/cli/call.h"
+#include "client/cli/commands/ask.h"
 #include "client/cli/tasks/submit.h"
 
 int command_skill_validate(struct cli *cli)
