@@ -97,6 +97,16 @@ static void set_message(struct fault *fault, const char *format, ...)
 	va_end(arguments);
 }
 
+/* What is to be left out expects "nothing, " and why, which reads oddly of an option. */
+static void compose_expected(struct fault *fault)
+{
+	static const char nothing[] = "nothing, ";
+	const bool is_none = strncmp(fault->expected, nothing, strlen(nothing)) == 0;
+
+	set_message(fault, is_none ? "%s: must be left out %s" : "%s: expected %s", fault->field,
+		    fault->expected + (is_none ? strlen(nothing) : 0));
+}
+
 /* A sentence out of the parts, for an error whose parameters carry none. */
 static void compose_message(struct fault *fault)
 {
@@ -105,7 +115,7 @@ static void compose_message(struct fault *fault)
 	int length = (int) strlen(text) - (info && strchr(text, '\0')[-1] == '.');
 
 	if (fault->code == ELLU_E_INVALID_PARAMETER && fault->expected[0])
-		set_message(fault, "%s: expected %s", fault->field, fault->expected);
+		compose_expected(fault);
 	else if (fault->code == ELLU_E_NOT_FOUND && fault->name[0])
 		set_message(fault, "no %s named '%s'", fault->resource_type, fault->name);
 	else if (fault->code == ELLU_E_NOT_FOUND && fault->has_id)

@@ -34,7 +34,7 @@ struct fault {
 /* All return the code. `format` may be NULL: the error's own sentence. */
 int fault_set(struct fault *fault, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* InvalidParameter: "PATH: expected ...". */
+/* InvalidParameter: "PATH: expected ...". Of "nothing, WHY": "PATH: must be left out WHY". */
 int fault_invalid(struct fault *fault, const char *path, const char *expected, ...)
 	__attribute__((format(printf, 3, 4)));
 /* InvalidMessage. */

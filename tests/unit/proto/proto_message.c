@@ -167,6 +167,11 @@ START_TEST(errors)
 		    "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":"
 		    "{\"parameter\":\"llm_config.max_connections\",\"expected\":\"1 to 256\"}}",
 		    "llm_config.max_connections: expected 1 to 256");
+	fault_invalid(&fault, "batch", "nothing, since %s takes none", "x");
+	check_error(&fault,
+		    "{\"error\":\"org.varlink.service.InvalidParameter\",\"parameters\":"
+		    "{\"parameter\":\"batch\",\"expected\":\"nothing, since x takes none\"}}",
+		    "batch: must be left out since x takes none");
 	fault_not_found(&fault, "Experiment", "a \"b\"", 0);
 	check_error(&fault,
 		    "{\"error\":\"org.elluminate.NotFound\",\"parameters\":"
