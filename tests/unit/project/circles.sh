@@ -9,8 +9,6 @@ cd "$3"
 # Where circles of files still stand, by the folder that each is in, to be taken out with its last one.
 # This is to be empty.
 files="
-daemon/backend
-daemon/backend/dialect
 "
 # The same of folders, by the one that they are in.
 folders="
