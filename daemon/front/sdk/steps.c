@@ -449,6 +449,63 @@ void step_answer_list(struct asking *asking, json_object *items, int64_t count)
 	ask_answer(asking, 200, answer);
 }
 
+/* ---- Resources ---- */
+
+json_object *step_get(struct asking *asking, const char *project, const char *method, const char *field)
+{
+	int64_t id = step_id(asking, 1);
+	json_object *parameters;
+
+	if (!id)
+		return NULL;
+	parameters = step_parameters(asking, project);
+	put(&asking->maker, parameters, field, ref_id(&asking->maker, id));
+	return member(ask(asking, method, parameters), field);
+}
+
+void step_delete(struct asking *asking, const char *method, const char *field)
+{
+	const char *project = step_project(asking);
+	int64_t id = project ? step_id(asking, 1) : 0;
+	json_object *parameters;
+
+	if (!id)
+		return;
+	parameters = step_parameters(asking, project);
+	put(&asking->maker, parameters, field, ref_id(&asking->maker, id));
+	if (ask(asking, method, parameters))
+		ask_answer_nothing(asking, 204);
+}
+
+/* None means the latest, too, which one of their clients writes as a text. */
+const char *step_version(const struct asking *asking)
+{
+	const char *version = step_query(asking, "version");
+	bool latest = version && (strcmp(version, "latest") == 0 || strcmp(version, "None") == 0);
+
+	return latest ? NULL : version;
+}
+
+json_object *step_list_named(struct asking *asking, const char *project, const char *method,
+			     const char *field, const char *name, int64_t *ret_count)
+{
+	json_object *parameters = step_parameters(asking, project), *ref, *found, *items;
+	const struct fault *fault;
+
+	ref = ref_name(&asking->maker, name);
+	if (step_version(asking) && step_query_id(asking, "version") > 0)
+		put_int(&asking->maker, ref, "version", step_query_id(asking, "version"));
+	put(&asking->maker, parameters, field, ref);
+	found = member(ask_unless(asking, method, parameters, ELLU_E_NOT_FOUND, &fault), field);
+	if (ask_waits(asking))
+		return NULL;
+	items = make_array(&asking->maker);
+	if (found)
+		append(&asking->maker, items, json_object_get(found));
+	*ret_count = (int64_t)array_length(items);
+	return items;
+}
+
 /* ---- What is shown together ---- */
 
 /* What the reference refers to; or the reference, where that is no more. */

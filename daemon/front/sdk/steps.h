@@ -52,6 +52,19 @@ void step_keep(json_object *object, const char *const names[], size_t n);
 /* {"items": items, "count": count} as the answer; takes the items. */
 void step_answer_list(struct asking *asking, json_object *items, int64_t count);
 
+/* ---- Resources ---- */
+
+#define STEP_ITEMS 1000 // of a page
+
+/* That of the path. NULL: the step returns. */
+json_object *step_get(struct asking *asking, const char *project, const char *method, const char *field);
+void step_delete(struct asking *asking, const char *method, const char *field);
+/* A version that is asked for, or NULL for the latest. */
+const char *step_version(const struct asking *asking);
+/* A list of the one of that name, or of none. */
+json_object *step_list_named(struct asking *asking, const char *project, const char *method,
+			     const char *field, const char *name, int64_t *ret_count);
+
 /* ---- What is shown together ---- */
 
 /* False: the step returns. */
