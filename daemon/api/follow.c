@@ -354,16 +354,7 @@ static struct watch *follow_new(struct call *call, int64_t task_id, int64_t afte
 	return NULL;
 }
 
-void follow_task(struct call *call, const struct ellu_task *task, double min_interval_seconds)
-{
-	struct watch *watch = follow_new(call, task->id, /* after_sequence= */ -1, /* submitted= */ false,
-					 /* cancel_on_disconnect= */ false, min_interval_seconds);
-
-	if (watch)
-		watch_start_with(watch, task, /* rows= */ NULL, 0);
-}
-
-void follow_task_on(struct call *call, int64_t task_id, int64_t after_sequence, double min_interval_seconds)
+void follow_task(struct call *call, int64_t task_id, int64_t after_sequence, double min_interval_seconds)
 {
 	struct watch *watch = follow_new(call, task_id, after_sequence, /* submitted= */ false,
 					 /* cancel_on_disconnect= */ false, min_interval_seconds);

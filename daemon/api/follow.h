@@ -11,7 +11,6 @@
  * is detached, else by following it. `priority`: that it will have. */
 int submit_task(struct call *call, const char *priority);
 
-/* From the state in which the task was just read. */
-void follow_task(struct call *call, const struct ellu_task *task, double min_interval_seconds);
-/* From what came after that; whether the caller may see the task is found with it. */
-void follow_task_on(struct call *call, int64_t task_id, int64_t after_sequence, double min_interval_seconds);
+/* From what came after that sequence, or from the present state where it is negative. Whether the caller may
+ * see the task is found with it. */
+void follow_task(struct call *call, int64_t task_id, int64_t after_sequence, double min_interval_seconds);

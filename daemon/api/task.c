@@ -127,21 +127,12 @@ int api_list_tasks(struct call *call)
 
 /* ---- WatchTask ---- */
 
-static void on_watchable(struct call *call, struct store_request *request)
-{
-	const struct ellu_watch_task_request *watch = call->request;
-	const struct ellu_task *task = ((const struct task_get *)request)->ret_task;
-
-	follow_task(call, task, watch->min_interval_seconds);
-}
-
 int api_watch_task(struct call *call)
 {
 	const struct ellu_watch_task_request *watch = call->request;
 
-	if (!watch->after_sequence)
-		return call_with_task(call, on_watchable);
-	follow_task_on(call, watch->id, *watch->after_sequence, watch->min_interval_seconds);
+	follow_task(call, watch->id, watch->after_sequence ? *watch->after_sequence : -1,
+		    watch->min_interval_seconds);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -169,6 +170,22 @@ int64_t daemon_memory_kib(const struct daemon *daemon, const char *name)
 	kib = strtoll(at + strlen(field), NULL, 10);
 	free(status);
 	return kib;
+}
+
+double daemon_thread_seconds(const struct daemon *daemon, const char *name)
+{
+	double nanoseconds = -1;
+	glob_t tasks;
+
+	if (glob(text("/proc/%d/task/*", (int)daemon->pid), 0, NULL, &tasks) != 0)
+		die("the daemon does not run");
+	for (size_t i = 0; i < tasks.gl_pathc; i++)
+		if (strcmp(file_read(dir_path(tasks.gl_pathv[i], "comm"), NULL), text("%s\n", name)) == 0)
+			nanoseconds = strtod(file_read(dir_path(tasks.gl_pathv[i], "schedstat"), NULL), NULL);
+	globfree(&tasks);
+	if (nanoseconds < 0)
+		die("there is no thread %s", name);
+	return nanoseconds / 1e9;
 }
 
 const char *daemon_socket(const struct daemon *daemon)

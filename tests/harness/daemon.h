@@ -41,6 +41,8 @@ int daemon_wait(struct daemon *daemon, double seconds);
 pid_t daemon_pid(const struct daemon *daemon);
 /* What /proc says of its memory: VmRSS now, VmHWM at the most so far, ... */
 int64_t daemon_memory_kib(const struct daemon *daemon, const char *name);
+/* Processor time that its thread of this name took so far. */
+double daemon_thread_seconds(const struct daemon *daemon, const char *name);
 const char *daemon_socket(const struct daemon *daemon);
 const char *daemon_state_dir(const struct daemon *daemon);
 const char *daemon_log_path(const struct daemon *daemon);

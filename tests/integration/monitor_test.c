@@ -298,19 +298,6 @@ START_TEST(many_present_tasks)
 }
 END_TEST
 
-/* Processor time that the reader of short pages took so far. */
-static double reader_seconds(void)
-{
-	static const char find[] =
-		"for task in /proc/%d/task/*; do [ $(cat $task/comm) = store-reader ] && cat $task/schedstat; done";
-	FILE *out = popen(text(find, (int)daemon_pid(server)), "r");
-	long long nanoseconds;
-
-	ck_assert(out && fscanf(out, "%lld", &nanoseconds) == 1);
-	pclose(out);
-	return (double)nanoseconds / 1e9;
-}
-
 static void await_shown(struct monitor_trail *trail, struct wire *wire, int64_t id)
 {
 	while (!monitor_trail_find(trail, id))
@@ -334,23 +321,23 @@ START_TEST(many_at_once)
 		last = experiment_submit(own, &(struct experiment) {
 			.name = text("task %d", i), .url = sim_url(sim),
 			.more = "'collection':{'ref':{'name':'one'}}" });
-	before = reader_seconds();
+	before = daemon_thread_seconds(server, "store-reader");
 	for (int i = 0; i < ALONE; i++) {
 		struct monitor_trail trail = { 0 };
 
 		await_shown(&trail, monitor(&trail), last);
 	}
-	alone = (reader_seconds() - before) / ALONE;
+	alone = (daemon_thread_seconds(server, "store-reader") - before) / ALONE;
 	for (int i = 0; i < MANY; i++)
 		wires[i] = daemon_connect(server);
-	before = reader_seconds();
+	before = daemon_thread_seconds(server, "store-reader");
 	daemon_signal(server, SIGSTOP);
 	for (int i = 0; i < MANY; i++)
 		wire_start(wires[i], "'more':true", "Monitor", "{}");
 	daemon_signal(server, SIGCONT);
 	for (int i = 0; i < MANY; i++)
 		await_shown(&trails[i], wires[i], last);
-	together = reader_seconds() - before;
+	together = daemon_thread_seconds(server, "store-reader") - before;
 	ck_assert_msg(together < alone * MANY / 4, "%f s, one by itself %f s", together, alone);
 	(void)wire_call(own, "CancelTask", "{'id':%lld}", (long long)last);
 	for (int i = 0; i < MANY; i++) {

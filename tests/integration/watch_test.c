@@ -2,6 +2,7 @@
  * Those who watch: many at once, early, late, slow and returning. Each sees every log line once
  * and in order, and the same end.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,43 @@ START_TEST(many_watchers)
 END_TEST
 
 /* Leaves after a few events and comes back for what followed, again and again. */
+/* What many begin with at the same time the store reads a few times. */
+START_TEST(many_begin_at_once)
+{
+	enum { ALONE = 10, MANY = 200 };
+	struct wire *wires[MANY];
+	double before, alone, together;
+	int64_t id, sequence = 0;
+	FILE *logs = fopen("/dev/null", "w");
+
+	id = begin();
+	sim_control(sim, "{'hang_rate':1}");
+	before = daemon_thread_seconds(server, "store-reader");
+	for (int i = 0; i < ALONE; i++) {
+		struct wire *wire = daemon_connect(server);
+
+		wire_start(wire, "'more':true", "WatchTask", "{'id':%lld}", (long long)id);
+		ck_assert(read_event(wire, logs, &sequence));
+	}
+	alone = (daemon_thread_seconds(server, "store-reader") - before) / ALONE;
+	for (int i = 0; i < MANY; i++)
+		wires[i] = daemon_connect(server);
+	before = daemon_thread_seconds(server, "store-reader");
+	daemon_signal(server, SIGSTOP);
+	for (int i = 0; i < MANY; i++)
+		wire_start(wires[i], "'more':true", "WatchTask", "{'id':%lld}", (long long)id);
+	daemon_signal(server, SIGCONT);
+	for (int i = 0; i < MANY; i++) {
+		sequence = 0;
+		ck_assert(read_event(wires[i], logs, &sequence));
+	}
+	together = daemon_thread_seconds(server, "store-reader") - before;
+	ck_assert_msg(together < alone * MANY / 4, "%f s, one by itself %f s", together, alone);
+	fclose(logs);
+	daemon_kill(server);
+}
+END_TEST
+
 START_TEST(returning_watcher)
 {
 	int64_t id = begin(), sequence = 0;
@@ -276,6 +314,6 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(answers_and_verdicts_count, progress_never_falls, progress_among_log_lines,
-			 many_watchers, returning_watcher, replay_after_each_sequence,
+			 many_watchers, many_begin_at_once, returning_watcher, replay_after_each_sequence,
 			 watcher_over_restarts);
 }
