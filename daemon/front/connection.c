@@ -444,6 +444,7 @@ int connection_new(struct front *front, const struct principal *principal, int f
 	connection->output.moved = on_output_moved;
 	connection->output.failed = on_output_failed;
 	connection->fd = -1;
+	connection->unread = true; // who sends, or goes, at once is not waited for
 	frame_init(&connection->in);
 	connection->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, connection);
 	connection->late = event_new(base, -1, 0, on_late, connection);
