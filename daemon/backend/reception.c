@@ -236,6 +236,16 @@ size_t reception_take(char *data, size_t size, size_t n, void *userdata)
 
 /* ---- What it came to ---- */
 
+/* Without the keys; NULL: no memory. The caller frees it. */
+static char *redacted(const struct transfer *transfer, const char *words)
+{
+	char *copy = strdup(words);
+
+	if (copy)
+		target_redact(transfer->target, copy, strlen(copy));
+	return copy;
+}
+
 static void read_redirection(struct transfer *transfer, struct attempt *attempt)
 {
 	char *location = NULL, *copy;
@@ -243,9 +253,7 @@ static void read_redirection(struct transfer *transfer, struct attempt *attempt)
 	if (curl_easy_getinfo(transfer->easy, CURLINFO_REDIRECT_URL, &location) != CURLE_OK ||
 	    !location)
 		return;
-	copy = strdup(location);
-	if (copy)
-		target_redact(transfer->target, copy, strlen(copy));
+	copy = redacted(transfer, location);
 	attempt_fail(attempt, ATTEMPT_CONFIG, "redirected to %.200s, which is not followed",
 		     copy ? copy : "another place");
 	free(copy);
@@ -278,8 +286,11 @@ static void read_answer(struct transfer *transfer, struct attempt *attempt)
 	struct answer answer;
 
 	if (encoding) {
+		char *copy = redacted(transfer, encoding);
+
 		attempt_fail(attempt, ATTEMPT_RETRY, "the answer is compressed (Content-Encoding: "
-			     "%.40s), which was not asked for", encoding);
+			     "%.40s), which was not asked for", copy ? copy : "?");
+		free(copy);
 		return;
 	}
 	answer_begin(&answer, transfer->job->call, &transfer->backend->reader, NULL, attempt);

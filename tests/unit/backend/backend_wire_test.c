@@ -185,7 +185,7 @@ START_TEST(endless)
 }
 END_TEST
 
-/* The key, said back where it would be cut in two, or behind a redirection. */
+/* The key, said back where it would be cut in two, behind a redirection, or as an encoding. */
 START_TEST(echoed_keys)
 {
 	static char early[1024], late[2048];
@@ -194,6 +194,8 @@ START_TEST(echoed_keys)
 	struct raw_reply json = { .bytes = late };
 	int n_requests;
 	struct raw_reply moved = { .bytes = "HTTP/1.1 302 Oh\r\nLocation: /elsewhere?" KEY "\r\n\r\n" };
+	struct raw_reply encoded = { .bytes = OK_HEAD "Content-Encoding: 0123456789abcdef0123456789abcd" KEY
+						      "\r\n\r\nx" };
 
 	/* Behind 192 bytes of an excerpt of 200, and behind 890 of a message of 900. */
 	memset(end, 'x', 192);
@@ -205,9 +207,10 @@ START_TEST(echoed_keys)
 	expect_failure(&cut, LLM_ITEM_FAILED, 400, "xxx********");
 	expect_failure(&json, LLM_ITEM_FAILED, 400, "xxx*********");
 	expect_failure(&moved, LLM_CONFIG_FAILED, 302, "/elsewhere?********");
+	expect_failure(&encoded, LLM_ITEM_FAILED, 200, "0123456789abcd**********)");
 	/* The redirection was not followed. */
 	(void)raw_server_heard(&server, &n_requests);
-	ck_assert_int_eq(n_requests, 3);
+	ck_assert_int_eq(n_requests, 4);
 	teardown();
 }
 END_TEST
