@@ -105,7 +105,7 @@ static void finish_page(struct monitor *monitor)
 
 	monitor->n_pins++;
 	monitor->page_waits = false;
-	if (request->result < 0)
+	if (!monitor->freed && request->result < 0)
 		end(monitor, &request->fault);
 	else if (!is_idle(monitor))
 		take_page(monitor, page);
