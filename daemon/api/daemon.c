@@ -342,6 +342,7 @@ static int begin(struct call *call, const struct monitor_options *options)
 	listener_init(&monitoring->listener, call->principal.user, go_on);
 	r = monitor_new(call->service->queue, options, &monitoring->monitor);
 	if (r < 0) {
+		listener_done(&monitoring->listener);
 		free(monitoring);
 		return r;
 	}
