@@ -305,8 +305,8 @@ int api_prune_tasks(struct call *call)
 static void on_project(struct call *call, struct store_request *request)
 {
 	call_reply_stored(call, request);
-	queue_release_budgets(call->service->queue,
-			      call->principal.scopes & PRINCIPAL_SEES_ALL ? -1 : call->principal.uid);
+	(void)queue_release_budgets(call->service->queue,
+				    call->principal.scopes & PRINCIPAL_SEES_ALL ? -1 : call->principal.uid);
 }
 
 int api_update_project(struct call *call)

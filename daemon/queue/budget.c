@@ -52,12 +52,20 @@ static bool is_held(const struct live_task *task)
 	return task->lasting_hold && strcmp(task->lasting_hold, ELLU_HOLD_BUDGET) == 0;
 }
 
-void queue_release_budgets(struct queue *queue, int64_t uid)
+bool queue_release_budgets(struct queue *queue, int64_t uid)
 {
-	for (size_t i = 0; i < LIVE_TASK_BUCKETS; i++)
-		for (struct live_task *task = queue->tasks.buckets[i]; task; task = task->next)
-			if (is_held(task) && (uid < 0 || task->schedule.uid == uid) && ask(queue, task) < 0)
-				return; // the next look tries again
+	bool any = false;
+
+	for (size_t i = 0; i < LIVE_TASK_BUCKETS; i++) {
+		for (struct live_task *task = queue->tasks.buckets[i]; task; task = task->next) {
+			if (!is_held(task) || (uid >= 0 && task->schedule.uid != uid))
+				continue;
+			if (ask(queue, task) < 0)
+				return false;
+			any = true;
+		}
+	}
+	return any;
 }
 
 static void await(struct queue *queue)
@@ -78,9 +86,9 @@ static void on_day(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	if (day != queue->budget_day)
-		queue_release_budgets(queue, -1);
-	queue->budget_day = day;
+	/* What is told to be on hold only after midnight may be so for the day before. */
+	if (day != queue->budget_day && queue_release_budgets(queue, -1))
+		queue->budget_day = day;
 	await(queue);
 }
 

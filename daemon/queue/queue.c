@@ -236,7 +236,7 @@ static void on_pending(struct store_request *request)
 	} else {
 		queue->ready(queue->userdata);
 		queue_claim_next(queue);
-		queue_release_budgets(queue, -1); // it may be another day
+		(void)queue_release_budgets(queue, -1); // it may be another day
 		leftovers_sweep(queue->leftovers);
 	}
 	queue_count_outstanding(queue, -1);

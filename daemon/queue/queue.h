@@ -99,8 +99,8 @@ struct queue_steering {
 void queue_steer_task(struct queue *queue, struct queue_steering *steering);
 
 /* What may be spent, or has been, is another than before: tasks on hold for it go on, where nothing
- * keeps them. Of one user, or (-1) of all. */
-void queue_release_budgets(struct queue *queue, int64_t uid);
+ * keeps them. Of one user, or (-1) of all. Whether there are any, and there was memory to ask for each. */
+bool queue_release_budgets(struct queue *queue, int64_t uid);
 
 /* What one of the calls of tools brought that a task waits for; the caller has checked that the task may
  * be seen. -ENOENT: it waits for no such one; -ENOMEM. */

@@ -49,7 +49,7 @@ struct queue {
 	void *userdata; // of `ready`, then of `stopped`
 	struct tasks_pending_page page;
 	struct event *day; // time to look whether it is another; or a task is on hold for its budget
-	int64_t budget_day; // when that was looked at last
+	int64_t budget_day; // on which such tasks were last asked for; at first that of the start
 };
 
 /* Whether no worker has anything. */
