@@ -214,7 +214,7 @@ static enum error_hint hint_of(const struct refusal *refusal)
 /* `{message}`, of a stream's end `{error}`: what OpenAI's dialect knows as well. */
 static void refusal(struct json_value *json, struct refusal *refusal)
 {
-	openai_dialects[0].refusal(json, refusal);
+	openai_refusal(json, refusal);
 	refusal->hint = hint_of(refusal);
 }
 

@@ -386,7 +386,7 @@ static void refusal(struct json_value *json, struct refusal *refusal)
 {
 	struct json_value *error = follow(&refusal->target->custom->error, json);
 
-	openai_dialects[0].refusal(json, refusal);
+	openai_refusal(json, refusal);
 	if (error)
 		refusal->message = json_words(error);
 }
