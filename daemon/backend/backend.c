@@ -207,7 +207,7 @@ static void on_lift(struct order *order)
 int backend_lift_pauses(struct backend *backend, int64_t user)
 {
 	return order_post((struct order){ .backend = backend, .user = user,
-					     .carry_out = on_lift });
+					  .carry_out = on_lift });
 }
 
 static void on_limits(struct order *order)
@@ -222,8 +222,8 @@ static void on_limits(struct order *order)
 int backend_set_limits(struct backend *backend, int64_t max_calls, int64_t max_calls_per_user)
 {
 	return order_post((struct order){ .backend = backend, .max_calls = max_calls,
-					     .max_calls_per_user = max_calls_per_user,
-					     .carry_out = on_limits });
+					  .max_calls_per_user = max_calls_per_user,
+					  .carry_out = on_limits });
 }
 
 static void on_drain(struct order *order)
@@ -312,6 +312,6 @@ void backend_status_get(struct backend *backend, struct backend_status *status)
 	status->endpoints = NULL;
 	status->n_endpoints = 0;
 	if (order_post((struct order){ .backend = backend, .status = status,
-					  .carry_out = on_status }) < 0)
+				      .carry_out = on_status }) < 0)
 		status_return(status);
 }

@@ -71,7 +71,7 @@ static void on_cancel(struct order *order)
 int backend_flow_cancel(struct backend_flow *flow)
 {
 	return order_post((struct order){ .backend = flow->backend, .flow = flow,
-					     .carry_out = on_cancel });
+					  .carry_out = on_cancel });
 }
 
 void flow_drain(struct backend_flow *flow)
@@ -94,7 +94,7 @@ static void on_drain(struct order *order)
 int backend_flow_drain(struct backend_flow *flow)
 {
 	return order_post((struct order){ .backend = flow->backend, .flow = flow,
-					     .carry_out = on_drain });
+					  .carry_out = on_drain });
 }
 
 static void on_tune(struct order *order)
@@ -105,6 +105,6 @@ static void on_tune(struct order *order)
 int backend_flow_tune(struct backend_flow *flow, int priority, int cap)
 {
 	return order_post((struct order){ .backend = flow->backend, .flow = flow,
-					     .priority = priority, .cap = cap,
-					     .carry_out = on_tune });
+					  .priority = priority, .cap = cap,
+					  .carry_out = on_tune });
 }
