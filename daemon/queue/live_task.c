@@ -15,6 +15,15 @@
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
 
+/* ---- What was told of it ---- */
+
+void task_told_done(struct task_told *told)
+{
+	share_done(&told->share);
+	free(told->text);
+	told->text = NULL;
+}
+
 /* ---- The table of tasks ---- */
 
 static struct live_task **bucket_of(struct live_tasks *tasks, int64_t id)
@@ -384,11 +393,4 @@ void live_task_set_progress(struct live_task *task, const struct ellu_progress *
 	task->progress = NULL;
 	if (record_copy(&ellu_progress_type, progress, &task->progress_arena, &copy) == 0)
 		task->progress = copy; // or watchers see the next one
-}
-
-void task_told_done(struct task_told *told)
-{
-	share_done(&told->share);
-	free(told->text);
-	told->text = NULL;
 }

@@ -49,6 +49,7 @@ struct task_told {
 	char *text; // of its event; NULL: none were
 	struct share share;
 };
+void task_told_done(struct task_told *told);
 
 /* What those monitors share that are as far as each other. */
 struct monitor_share {
@@ -173,4 +174,3 @@ void live_task_set_progress(struct live_task *task, const struct ellu_progress *
 /* The progress as an event, as of now. */
 const struct ellu_task_event *live_task_progress_event(struct live_task *task);
 void live_task_forget_progress_event(struct live_task *task); // something in it changes
-void task_told_done(struct task_told *told);
