@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* What an orderly stop does to the tasks that wait or run. */
 enum config_shutdown { SHUTDOWN_RESUME, SHUTDOWN_REVOKE };

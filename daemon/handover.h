@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* What the holder is told; it stops as on SIGTERM, and leaves its tasks to the other. */
 #define HANDOVER_SIGNAL SIGUSR1

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* The one socket that the manager listens on for us (sd_listen_fds(3)); -1: none. More than one, or
  * one of another kind, is -EINVAL with the fault saying so. Call it once, before any child. */

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "client/elluminate.h"
+#include "proto/fault/fault.h"
 #include "proto/record/record.h"
-#include "proto/wire/fault.h"
 
 struct complaint;
 struct experiment_file;

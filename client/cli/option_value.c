@@ -9,6 +9,7 @@
 #include "client/cli/options.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
+#include "proto/text/float_text.h"
 #include "proto/text/money.h"
 #include "proto/text/time_text.h"
 

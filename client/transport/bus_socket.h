@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct bus_socket;
 

@@ -18,7 +18,7 @@
 #include "daemon/base/share.h"
 #include "daemon/store/store.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 #include "proto/wire/method.h"
 
 struct backend;

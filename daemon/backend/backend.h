@@ -17,7 +17,7 @@
 #include "daemon/base/loop.h"
 #include "elluminate-types.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct backend;
 

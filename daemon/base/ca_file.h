@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* Certificates in PEM form, or InvalidParameter at `field`. Any thread. */
 int ca_file_read(const char *path, const char *field, struct arena *arena, char **ret_text,

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct catalogue_entry {
 	const char *name;

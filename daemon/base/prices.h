@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 #define PRICE_FILE_SIZE_MAX (1024 * 1024)
 #define PRICE_MAX INT64_C(1000000000000000) // a million dollars for a million tokens

@@ -15,7 +15,7 @@
 #include "daemon/queue/audience.h"
 #include "daemon/queue/monitor_page.h"
 #include "daemon/store/events.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct live_task;
 struct monitor;

@@ -14,7 +14,7 @@
 #include "daemon/base/share.h"
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct live_task;
 struct queue;

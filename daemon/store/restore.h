@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 #define RESTORED "restored.db"
 

@@ -8,7 +8,7 @@
 #include "daemon/store/store.h"
 #include "elluminate-types.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 
 /* A criterion as a run judges it, or an evaluator that scores. The criteria come first. */
 struct run_measure {

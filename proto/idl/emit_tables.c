@@ -260,7 +260,6 @@ static void emit_error_parameters(FILE *out, const struct idl_record *record)
 
 static void emit_errors(FILE *out, const struct idl_interface *interface)
 {
-	fprintf(out, "\nstatic const struct error_info %s_errors[] = {\n", interface->snake);
 	for (size_t i = 0; i < interface->n_errors; i++) {
 		const struct idl_error *error = &interface->errors[i];
 
@@ -274,7 +273,18 @@ static void emit_errors(FILE *out, const struct idl_interface *interface)
 		emit_error_parameters(out, &error->record);
 		fputs("\t},\n", out);
 	}
-	fputs("};\n", out);
+}
+
+static void emit_all_errors(FILE *out, const struct idl_model *model)
+{
+	size_t n = 0;
+
+	fputs("\nconst struct error_info error_infos[] = {\n", out);
+	for (size_t i = 0; i < model->n_interfaces; i++) {
+		emit_errors(out, &model->interfaces[i]);
+		n += model->interfaces[i].n_errors;
+	}
+	fprintf(out, "};\nconst size_t n_error_infos = %zu;\n", n);
 }
 
 static void emit_interface(FILE *out, const struct idl_interface *interface)
@@ -282,9 +292,8 @@ static void emit_interface(FILE *out, const struct idl_interface *interface)
 	fprintf(out,
 		"\nconst struct interface_info %s_interface = {\n\t.name = \"%s\",\n"
 		"\t.methods = %s_methods,\n\t.n_methods = %zu,\n"
-		"\t.errors = %s_errors,\n\t.n_errors = %zu,\n\t.text =\n",
-		interface->snake, interface->name, interface->snake, interface->n_methods,
-		interface->snake, interface->n_errors);
+		"\t.text =\n",
+		interface->snake, interface->name, interface->snake, interface->n_methods);
 	for (const char *line = interface->text; *line;) {
 		size_t length = strcspn(line, "\n");
 		char *copy = strndup(line, length + (line[length] == '\n'));
@@ -368,9 +377,9 @@ void emit_interface_source(FILE *out, const struct idl_model *model)
 	for (size_t i = 0; i < model->n_interfaces; i++) {
 		emit_records(out, &model->interfaces[i]);
 		emit_methods(out, &model->interfaces[i]);
-		emit_errors(out, &model->interfaces[i]);
 		emit_interface(out, &model->interfaces[i]);
 	}
+	emit_all_errors(out, model);
 	emit_index(out, model);
 	emit_secrets(out, model);
 }

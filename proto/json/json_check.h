@@ -11,7 +11,7 @@
 #include <json-c/json.h>
 #include <stddef.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct json_problem {
 	size_t offset;

@@ -12,6 +12,7 @@
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/record/record_internal.h"
+#include "proto/text/float_text.h"
 #include "proto/text/money.h"
 #include "proto/text/time_text.h"
 #include "proto/text/utf8.h"

@@ -10,19 +10,8 @@
 #include <stdint.h>
 
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
-
-enum field_kind {
-	FIELD_BOOL,
-	FIELD_INT,
-	FIELD_FLOAT,
-	FIELD_STRING,
-	FIELD_TIME,
-	FIELD_MONEY,
-	FIELD_OBJECT,
-	FIELD_STRUCT,
-	_FIELD_KIND_MAX,
-};
+#include "proto/fault/fault.h"
+#include "proto/field_kind.h"
 
 enum field_container {
 	FIELD_SINGLE,
@@ -134,9 +123,6 @@ size_t record_text_bytes(const struct record_type *type, const void *record);
 
 /* A JSON value whose text is `text` as it stands. NULL without memory. */
 json_object *json_raw(const char *text);
-/* A JSON number with the shortest text that reads back the same. NULL without memory or when
- * `value` is not finite. */
-json_object *json_float(double value);
 /* The compact text, owned by `json`. NULL without memory. */
 const char *json_text(json_object *json, size_t *ret_size);
 

@@ -8,11 +8,6 @@
 /* The constraint alone: "1 to 256"; "" without. */
 void record_constraint(const struct record_field *field, char *ret_text, size_t size);
 
-#define JSON_FLOAT_SIZE 32
-
-/* The shortest text that reads back as the value, which is finite. */
-void json_float_text(double value, char ret_text[static JSON_FLOAT_SIZE]);
-
 /* Of an array's items, as they lie in it. */
 static inline size_t field_item_size(const struct record_field *field)
 {

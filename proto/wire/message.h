@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 enum wire_flags {
 	WIRE_ONEWAY = 1 << 0, // no reply is wanted

@@ -35,26 +35,3 @@ bool method_needs_request(const struct method *method)
 			return true;
 	return false;
 }
-
-const struct error_info *error_find(int code)
-{
-	for (size_t i = 0; i < n_interfaces; i++)
-		for (size_t k = 0; k < interfaces[i]->n_errors; k++)
-			if (interfaces[i]->errors[k].code == code)
-				return &interfaces[i]->errors[k];
-	return NULL;
-}
-
-const struct error_info *error_find_name(const char *name)
-{
-	bool qualified = strchr(name, '.') != NULL;
-
-	for (size_t i = 0; i < n_interfaces; i++)
-		for (size_t k = 0; k < interfaces[i]->n_errors; k++) {
-			const struct error_info *error = &interfaces[i]->errors[k];
-
-			if (strcmp(qualified ? error->qualified_name : error->name, name) == 0)
-				return error;
-		}
-	return NULL;
-}

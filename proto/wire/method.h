@@ -1,5 +1,5 @@
 /*
- * Methods and errors of the interfaces as tables. The tables themselves are generated; see
+ * Methods of the interfaces as tables. The tables themselves are generated; see
  * proto/generated/interface.h for the ids and the records.
  */
 #pragma once
@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "proto/fault/error_info.h"
 #include "proto/record/record.h"
 
 enum method_access {
@@ -68,30 +69,10 @@ struct method_page {
 	const int64_t *count;
 };
 
-struct error_parameter {
-	const char *name;
-	enum field_kind kind; // FIELD_INT, FIELD_FLOAT or FIELD_STRING
-	bool nullable;
-};
-
-struct error_info {
-	const char *name; // NotFound
-	const char *qualified_name;
-	const char *dbus_name;
-	const char *text; // a sentence
-	int code; // ELLU_E_*
-	int exit_status;
-	int http_status;
-	const struct error_parameter *parameters;
-	size_t n_parameters;
-};
-
 struct interface_info {
 	const char *name;
 	const struct method *methods;
 	size_t n_methods;
-	const struct error_info *errors;
-	size_t n_errors;
 	const char *text; // what GetInterfaceDescription answers
 };
 
@@ -135,6 +116,3 @@ bool method_needs_request(const struct method *method);
 /* All give NULL for what they do not know. */
 const struct interface_info *interface_find(const char *name);
 const struct method *method_find(const char *qualified_name);
-const struct error_info *error_find(int code);
-/* By qualified name, or the short name of any interface. */
-const struct error_info *error_find_name(const char *name);

@@ -151,10 +151,8 @@ static void put_exits(void)
 	put_exit(EXIT_TASK_HELD, "on hold",
 		 "the task is at its cost limit, and standard error is no terminal; it goes on after\n"
 		 ".BR \"elluminate task tune\"");
-	for (size_t i = 0; i < n_interfaces; i++)
-		for (size_t k = 0; k < interfaces[i]->n_errors; k++)
-			put_exit(interfaces[i]->errors[k].exit_status, interfaces[i]->errors[k].name,
-				 interfaces[i]->errors[k].text);
+	for (size_t i = 0; i < n_error_infos; i++)
+		put_exit(error_infos[i].exit_status, error_infos[i].name, error_infos[i].text);
 	put_exit(ellu_error_exit_status(-ECONNREFUSED), "unreachable", "no daemon answers");
 	put_exit(ellu_error_exit_status(-ENOMEM), "refused", "this machine refused something");
 }

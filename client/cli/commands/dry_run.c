@@ -10,11 +10,11 @@
 #include "client/cli/view/output.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/text/money.h"
-#include "proto/text/template.h"
 
 #define PREVIEWS 3 // prompts
 

@@ -12,10 +12,10 @@
 #include "client/cli/transfer/rows_sync.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
 
 #define SYNCS_MAX 10 // then the other one's rows are what there is to say
 

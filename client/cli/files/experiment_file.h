@@ -16,7 +16,7 @@
 #include "client/cli/view/text.h"
 #include "client/elluminate.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 #define PAIRS_MAX 60 // of templates and configs
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "client/cli/files/file_text.h"
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 
 #define PLACES_MAX 200 // that are looked up; what is listed behind has its path alone
 

@@ -11,8 +11,8 @@
 
 #include "client/cli/files/file_text.h"
 #include "client/cli/files/rows.h"
+#include "proto/content/template.h"
 #include "proto/text/regex.h"
-#include "proto/text/template.h"
 
 #define CASES_MAX 100000
 #define IMPORTED_BYTES_MAX (64u << 20) // of tests, and what they expect

@@ -9,6 +9,7 @@
 #include "client/cli/files/json_file.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
+#include "proto/text/float_text.h"
 
 #define VALUE_WEIGHT 64
 #define ANCHORS_MAX 1000

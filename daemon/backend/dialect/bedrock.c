@@ -9,7 +9,7 @@
 #include "daemon/backend/dialect/aws_sigv4.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/request.h"
-#include "proto/llm_config_rules.h"
+#include "proto/content/llm_config_rules.h"
 
 #define SERVICE "bedrock"
 #define ANSWER_TOOL "answer" // whose input is the answer where a form is asked for

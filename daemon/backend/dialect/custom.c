@@ -9,11 +9,11 @@
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/openai_form.h"
 #include "daemon/backend/dialect/request.h"
+#include "proto/content/custom_template.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
 #include "proto/provider.h"
 #include "proto/record/record.h"
-#include "proto/text/custom_template.h"
 
 /* What goes into the body one after the other. */
 enum piece_kind {

@@ -9,7 +9,7 @@
 
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/request.h"
-#include "proto/llm_config_rules.h"
+#include "proto/content/llm_config_rules.h"
 
 enum {
 	FIELD_MEDIA_TYPE = REQUEST_OWN,

@@ -10,7 +10,7 @@
 
 #include "daemon/backend/wire/buffer.h"
 #include "daemon/backend/wire/json.h"
-#include "proto/llm_config_rules.h"
+#include "proto/content/llm_config_rules.h"
 
 #define SERVICE_ACCOUNT_REPLY_MAX (64u * 1024) // of what the address answers
 #define SERVICE_ACCOUNT_TOKEN_MAX 16384

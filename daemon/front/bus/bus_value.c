@@ -4,6 +4,7 @@
 
 #include "daemon/front/bus/bus_internal.h"
 #include "proto/limits.h"
+#include "proto/text/float_text.h"
 
 #define BASIC_TYPES "bynqiuxtdso"
 /* No bytes: an array of them is a file, and the interface has none. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct http;
 struct http_routes;

@@ -17,7 +17,7 @@
 #include "daemon/api/tokens.h"
 #include "daemon/front/http/http_head.h"
 #include "daemon/front/reply.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 #define HTTP_VALUES_MAX 4
 

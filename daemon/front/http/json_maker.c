@@ -4,6 +4,7 @@
 
 #include "proto/json/json_build.h"
 #include "proto/record/record.h"
+#include "proto/text/float_text.h"
 
 static json_object *made(struct json_maker *maker, json_object *value)
 {

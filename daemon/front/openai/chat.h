@@ -5,7 +5,7 @@
 #pragma once
 
 #include "daemon/front/http/json_maker.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct chat_request {
 	json_object *parameters; // of Call; the caller puts it

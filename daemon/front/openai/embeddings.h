@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/front/http/json_maker.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct embeddings_request {
 	json_object *texts; // the caller puts it

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "daemon/front/http/json_maker.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* All answer NULL and set the fault's code, or the maker's `failed`. `path` is that of the field. */
 json_object *messages_from_openai(struct json_maker *maker, json_object *messages, const char *path,

@@ -11,7 +11,7 @@
 #include "daemon/front/sdk/steps.h"
 #include "daemon/front/sdk/trajectory.h"
 #include "elluminate-types.h"
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 #include "proto/wire/method.h"
 
 #define TASK_COLUMN "task"

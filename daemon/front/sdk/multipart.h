@@ -4,7 +4,7 @@
 #include <json-c/json.h>
 #include <stddef.h>
 
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* The content of the field of that name. 0; -EBADMSG: the body is no such form; -ENOENT: the form has no
  * such field. `content_type` is that of the body. */

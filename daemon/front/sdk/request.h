@@ -2,7 +2,7 @@
 #pragma once
 
 #include "daemon/front/http/json_maker.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 json_object *our_prompt_template(struct json_maker *maker, json_object *given, struct fault *fault);
 json_object *our_collection(struct json_maker *maker, json_object *given, struct fault *fault);

@@ -9,7 +9,7 @@
 
 #include "daemon/base/loop.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct store;
 struct method_page;

@@ -24,7 +24,7 @@
 #pragma once
 
 #include "daemon/store/engine/statement.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 #define SCHEMA_APPLICATION_ID 0x456c6c75 // "Ellu"
 

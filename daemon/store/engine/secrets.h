@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "proto/arena.h"
+#include "proto/fault/fault.h"
 #include "proto/limits.h"
-#include "proto/wire/fault.h"
 
 #define SECRET_NAME_SIZE 33 // 32 hexadecimal digits and the NUL
 #define SECRET_SIZE_MAX 65536 // of a file that a reference names

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
 #include "proto/text/utf8.h"
 
 int collection_has_column(struct tx *tx, int64_t id, const char *name)

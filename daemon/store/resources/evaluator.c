@@ -7,9 +7,9 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/project.h"
 #include "daemon/store/resources/versions.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
 
 static const struct versioned versioned;
 

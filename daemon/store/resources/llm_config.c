@@ -10,8 +10,8 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/identity.h"
 #include "daemon/store/resources/llm_config_secret.h"
+#include "proto/content/llm_config_rules.h"
 #include "proto/generated/interface.h"
-#include "proto/llm_config_rules.h"
 #include "proto/provider.h"
 #include "proto/text/utf8.h"
 

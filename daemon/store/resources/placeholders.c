@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/store/resources/collection_state.h"
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 
 struct collecting {
 	struct tx *tx;

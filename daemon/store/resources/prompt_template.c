@@ -6,9 +6,9 @@
 #include "daemon/store/resources/columns.h"
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/versions.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
 
 static const struct versioned versioned;
 

@@ -9,9 +9,9 @@
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/rows.h"
 #include "daemon/store/submit/experiment_submit.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
-#include "proto/text/template.h"
 #include "proto/usage.h"
 
 /* The cases that what all of them take is estimated by. */

@@ -10,9 +10,9 @@
 #include "daemon/store/resources/criterion.h"
 #include "daemon/store/resources/prompt_template.h"
 #include "daemon/store/submit/experiment_submit.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
 #include "proto/text/utf8.h"
 
 /* ---- What the request alone shows wrong ---- */

@@ -11,7 +11,7 @@
 
 #include "elluminate-types.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct tool_result;
 

@@ -12,7 +12,7 @@
 
 #include "elluminate-types.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 struct tool_round {
 	const struct ellu_message *const *messages; // the results are the last `n` of them

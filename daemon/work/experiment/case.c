@@ -6,9 +6,9 @@
 
 #include "daemon/backend/provider_batch.h"
 #include "daemon/work/experiment/experiment.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
-#include "proto/text/template.h"
 #include "proto/usage.h"
 
 struct arena *case_memory(struct open_case *open_case)

@@ -9,11 +9,11 @@
 #include "daemon/base/clock.h"
 #include "daemon/work/conversation/dialogue.h"
 #include "daemon/work/experiment/experiment.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
 #include "proto/text/money.h"
-#include "proto/text/template.h"
 
 /* ---- What is known of the answer ---- */
 

@@ -7,7 +7,7 @@
 #include "daemon/work/experiment/batching.h"
 #include "daemon/work/experiment/experiment.h"
 #include "daemon/work/judging/judge.h"
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 #include "proto/text/utf8.h"
 
 /* ---- The end ---- */

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "daemon/base/hash.h"
+#include "daemon/work/experiment/experiment.h"
 #include "daemon/work/judging/check.h"
 #include "daemon/work/judging/judge.h"
-#include "daemon/work/experiment/experiment.h"
+#include "proto/content/template.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
-#include "proto/usage.h"
 #include "proto/text/utf8.h"
+#include "proto/usage.h"
 
 #define CRITERION_SHOWN 80 // bytes of it in a log line
 

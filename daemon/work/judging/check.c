@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "proto/check_value.h"
+#include "proto/content/template.h"
 #include "proto/json/json_check.h"
 #include "proto/text/regex.h"
-#include "proto/text/template.h"
 #include "proto/text/utf8.h"
 
 static char folded(char c)

@@ -9,7 +9,7 @@
 
 #include "elluminate-types.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* Its value is rendered with the row's. 0, or the code of the fault: what the row makes of the value is
  * none for this kind, or it is too large. *ret_steps says what a `regex` took, else it is 0. */

@@ -10,8 +10,8 @@
 #include "daemon/base/hash.h"
 #include "daemon/work/conversation/structured.h"
 #include "daemon/work/judging/material.h"
+#include "proto/content/template.h"
 #include "proto/limits.h"
-#include "proto/text/template.h"
 #include "proto/text/utf8.h"
 
 /* The same for every question, so that endpoints can keep what they made of it. */

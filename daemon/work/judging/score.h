@@ -11,8 +11,8 @@
 
 #include "elluminate-types.h"
 #include "proto/arena.h"
+#include "proto/fault/fault.h"
 #include "proto/json/json_schema.h"
-#include "proto/wire/fault.h"
 
 #define SCORE_FORMAT                                                                          \
 	"{\"type\":\"object\",\"properties\":{\"justification\":{\"type\":\"string\"},"       \

@@ -18,8 +18,8 @@
 #include "daemon/work/conversation/tool_round.h"
 #include "daemon/work/run/cache.h"
 #include "daemon/work/run/chain.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
-#include "proto/text/template.h"
 #include "proto/usage.h"
 
 struct call_run {

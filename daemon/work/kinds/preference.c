@@ -8,8 +8,8 @@
 #include "daemon/store/compared_part.h"
 #include "daemon/work/conversation/dialogue.h"
 #include "daemon/work/kinds/batch.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
-#include "proto/text/template.h"
 
 struct preference_run {
 	struct batch_run batch;

@@ -16,8 +16,8 @@
 #include "daemon/base/clock.h"
 #include "daemon/work/judging/scoring.h"
 #include "daemon/work/judging/validation.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
-#include "proto/text/template.h"
 #include "proto/usage.h"
 
 enum skill_step {

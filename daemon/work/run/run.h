@@ -35,8 +35,8 @@
 #include "daemon/work/run/progress.h"
 #include "daemon/work/run/run_log.h"
 #include "daemon/work/work.h"
+#include "proto/content/llm_config_rules.h"
 #include "proto/limits.h"
-#include "proto/llm_config_rules.h"
 
 #define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 

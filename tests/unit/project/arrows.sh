@@ -63,6 +63,13 @@ may client/cli/files client/elluminate.h client/cli/view
 ROOMS="report tasks transfer commands"
 rooms client/cli client/elluminate.h client/cli/view client/cli/files
 may client/examples
+whole=proto
+below='proto/[a-z_]+\.h proto/generated'
+for part in text fault json record content wire; do
+	# shellcheck disable=SC2086 # several
+	may "proto/$part" $below
+	below="$below proto/$part"
+done
 [ -z "$wrong" ] || {
 	echo "These point the wrong way:" >&2
 	printf %s "$wrong" >&2

@@ -6,20 +6,11 @@ nm=$1
 source=$2
 cd "$3"
 
-# Where circles of files still stand, by the folder that each is in, to be taken out with its last one.
-# This is to be empty.
-files="
-"
-# The same of folders, by the one that they are in.
-folders="
-proto
-"
-
-# circles EXCUSED: of lines `FILE NAME KIND`, as nm knows KIND, what each file of a circle needs of which
+# circles: of lines `FILE NAME KIND`, as nm knows KIND, what each file of a circle needs of which
 # other.
 circles()
 {
-	excused=$1 awk '
+	awk '
 	function program(file) { return substr(file, 1, index(file, "/")) }
 	# reach(BACK): marks what is to be had from the files marked so, along the arrows or against them.
 	function reach(back, found,   more, arrow) {
@@ -34,23 +25,11 @@ circles()
 			}
 		} while (more)
 	}
-	# common(): the folder that all files of `circle` are below.
-	function common(   file, folder) {
-		for (file in circle) {
-			if (!folder)
-				folder = file
-			while (index(file, folder "/") != 1)
-				sub("/[^/]*$", "", folder)
-		}
-		return folder
-	}
 	# A compiler and its sanitizers have names of their own.
 	$2 ~ /^__/ || $2 == "main" { next }
 	$3 ~ /^[Uwv]$/ { wanted[$1, $2]; next }
 	{ home[program($1), $2] = $1 }
 	END {
-		for (i = split(ENVIRON["excused"], names, " "); i > 0; i--)
-			excuses[names[i]]
 		for (want in wanted) {
 			split(want, ends, SUBSEP)
 			# Two programs may have files that use one name, each for itself.
@@ -93,25 +72,19 @@ circles()
 					circle[other]
 			for (other in circle)
 				seen[other]
-			folder = common()
-			if (folder in excuses)
-				pardoned[folder]
 			for (arrow in needs) {
 				split(arrow, ends, SUBSEP)
-				if (!(folder in excuses) && ends[1] in circle && ends[2] in circle)
+				if (ends[1] in circle && ends[2] in circle)
 					print ends[1] " -> " ends[2] " (" substr(needs[arrow], 2) ")"
 			}
 		}
-		for (folder in excuses)
-			if (!(folder in pardoned))
-				print folder ": no circle is left, nothing to excuse"
 	}' | sort
 }
 
-# expect CIRCLES EXCUSED: of the lines that come in.
+# expect CIRCLES: of the lines that come in.
 expect()
 {
-	found=$(circles "$2")
+	found=$(circles)
 	[ "$found" = "$1" ] || {
 		printf 'expected "%s", found "%s"\n' "$1" "$found" >&2
 		exit 1
@@ -129,12 +102,10 @@ client/x.c three U
 client/y.c three T
 proto/z.c four T
 daemon/c.c four U"
-printf '%s\n' "$lines" | expect "" ""
+printf '%s\n' "$lines" | expect ""
 printf '%s\n' "$lines" "daemon/c.c one U" | expect "daemon/a.c -> daemon/b.c (two)
 daemon/b.c -> daemon/c.c (three)
-daemon/c.c -> daemon/a.c (one)" ""
-printf '%s\n' "$lines" "daemon/c.c one U" | expect "" daemon
-printf '%s\n' "$lines" | expect "daemon: no circle is left, nothing to excuse" daemon
+daemon/c.c -> daemon/a.c (one)"
 
 # Objects of files that are no more may still lie about.
 scratch=$(mktemp -d)
@@ -150,8 +121,8 @@ find daemon client proto -name '*.c.o' | sed 's,^\(.*\)/CMakeFiles/[^/]*\.dir/\(
 	exit 1
 }
 xargs "$nm" -gPA <"$scratch/objects" | sed 's,/CMakeFiles/[^/]*\.dir/,/,; s,\.o: , ,' >"$scratch/symbols"
-found=$(circles "$files" <"$scratch/symbols"
-	sed 's,/[^/ ]* ,/. ,' "$scratch/symbols" | circles "$folders")
+found=$(circles <"$scratch/symbols"
+	sed 's,/[^/ ]* ,/. ,' "$scratch/symbols" | circles)
 [ -z "$found" ] || {
 	echo "Circles of files that need each other, or of folders:" >&2
 	echo "$found" >&2

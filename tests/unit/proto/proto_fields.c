@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/generated/interface.h"
+#include "proto/text/float_text.h"
 #include "tests/unit/suite.h"
 
 struct walk {

@@ -63,16 +63,15 @@ START_TEST(errors)
 	ck_assert_int_eq(error_find_name("org.varlink.service.MethodNotFound")->exit_status, 21);
 	ck_assert_ptr_null(error_find_name("org.elluminate.MethodNotFound"));
 	ck_assert_ptr_null(error_find(0));
-	for (size_t i = 0; i < n_interfaces; i++)
-		for (size_t k = 0; k < interfaces[i]->n_errors; k++) {
-			const struct error_info *error = &interfaces[i]->errors[k];
+	for (size_t i = 0; i < n_error_infos; i++) {
+		const struct error_info *error = &error_infos[i];
 
-			ck_assert_int_eq(error->code, -(1000 + error->exit_status));
-			ck_assert_ptr_eq(error_find(error->code), error);
-			ck_assert_ptr_eq(error_find_name(error->qualified_name), error);
-			ck_assert_ptr_eq(error_find_name(error->name), error);
-			ck_assert_str_ne(error->text, "");
-		}
+		ck_assert_int_eq(error->code, -(1000 + error->exit_status));
+		ck_assert_ptr_eq(error_find(error->code), error);
+		ck_assert_ptr_eq(error_find_name(error->qualified_name), error);
+		ck_assert_ptr_eq(error_find_name(error->name), error);
+		ck_assert_str_ne(error->text, "");
+	}
 }
 END_TEST
 

@@ -217,38 +217,37 @@ END_TEST
 /* Every parameter of every error finds its place, and comes back. */
 START_TEST(all_errors)
 {
-	for (size_t i = 0; i < n_interfaces; i++)
-		for (size_t k = 0; k < interfaces[i]->n_errors; k++) {
-			const struct error_info *info = &interfaces[i]->errors[k];
-			struct fault fault = { .code = info->code, .has_id = true, .id = 5,
-					       .number = 6, .status = 7,
-					       .retry_after_seconds = 8.5,
-					       .resource_type = "T", .name = "n", .field = "f",
-					       .expected = "e", .message = "m" };
-			struct fault back, again;
-			json_object *parameters;
-			const struct ellu_error *error;
-			struct arena arena = { 0 };
+	for (size_t i = 0; i < n_error_infos; i++) {
+		const struct error_info *info = &error_infos[i];
+		struct fault fault = { .code = info->code, .has_id = true, .id = 5,
+				       .number = 6, .status = 7,
+				       .retry_after_seconds = 8.5,
+				       .resource_type = "T", .name = "n", .field = "f",
+				       .expected = "e", .message = "m" };
+		struct fault back, again;
+		json_object *parameters;
+		const struct ellu_error *error;
+		struct arena arena = { 0 };
 
-			ck_assert_msg(fault_parameters(&fault, &parameters) == 0, "%s", info->name);
-			for (size_t p = 0; p < info->n_parameters; p++)
-				ck_assert_msg(json_object_object_get_ex(parameters,
-									info->parameters[p].name,
-									NULL),
-					      "%s", info->parameters[p].name);
-			ck_assert_int_eq(fault_from_parameters(info->qualified_name, parameters,
-							       &back),
-					 info->code);
-			ck_assert_str_ne(back.message, "");
-			json_object_put(parameters);
-			ck_assert_int_eq(fault_to_error(&fault, &arena, &error), 0);
-			ck_assert_str_eq(error->code, info->name);
-			fault_from_error(error, &again);
-			ck_assert_int_eq(again.code, info->code);
-			ck_assert_str_eq(again.message, "m");
-			ck_assert_int_eq(again.id, 5);
-			arena_done(&arena);
-		}
+		ck_assert_msg(fault_parameters(&fault, &parameters) == 0, "%s", info->name);
+		for (size_t p = 0; p < info->n_parameters; p++)
+			ck_assert_msg(json_object_object_get_ex(parameters,
+								info->parameters[p].name,
+								NULL),
+				      "%s", info->parameters[p].name);
+		ck_assert_int_eq(fault_from_parameters(info->qualified_name, parameters,
+						       &back),
+				 info->code);
+		ck_assert_str_ne(back.message, "");
+		json_object_put(parameters);
+		ck_assert_int_eq(fault_to_error(&fault, &arena, &error), 0);
+		ck_assert_str_eq(error->code, info->name);
+		fault_from_error(error, &again);
+		ck_assert_int_eq(again.code, info->code);
+		ck_assert_str_eq(again.message, "m");
+		ck_assert_int_eq(again.id, 5);
+		arena_done(&arena);
+	}
 }
 END_TEST
 

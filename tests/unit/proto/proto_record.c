@@ -6,6 +6,7 @@
 
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
+#include "proto/text/float_text.h"
 #include "proto/wire/message.h"
 #include "tests/unit/suite.h"
 

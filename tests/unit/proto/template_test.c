@@ -1,5 +1,5 @@
 /* Placeholders: what is one, which there are, and what stands in their place. */
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 
 #include <errno.h>
 #include <stdio.h>

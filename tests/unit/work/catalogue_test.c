@@ -11,7 +11,7 @@
 
 #include "daemon/base/sha256.h"
 #include "daemon/work/judging/metrics/metric.h"
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 #include "tests/unit/suite.h"
 
 static struct catalogue *catalogue;

@@ -8,8 +8,8 @@
 #include "daemon/store/resources/columns.h"
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/responses/response_blocks.h"
+#include "proto/content/template.h"
 #include "proto/generated/interface.h"
-#include "proto/text/template.h"
 
 /* ---- Records ---- */
 

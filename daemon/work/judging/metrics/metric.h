@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* About as many simple operations; some tens of milliseconds, as regular expressions may take. */
 #define METRIC_STEPS_MAX 16000000

@@ -6,7 +6,7 @@
 
 #include "elluminate-types.h"
 #include "proto/arena.h"
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 /* Calls `found` for each placeholder in the text, in order, repeated ones too. */
 int template_scan(const char *text, int (*found)(void *userdata, const char *name, size_t size),

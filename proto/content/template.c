@@ -1,5 +1,5 @@
 /* What does not look like a placeholder stays as it is, single braces and `{{two words}}` too. */
-#include "proto/text/template.h"
+#include "proto/content/template.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "proto/wire/fault.h"
+#include "proto/fault/fault.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "proto/cleanup.h"
+#include "proto/fault/error_info.h"
+#include "proto/text/float_text.h"
 #include "proto/text/utf8.h"
-#include "proto/wire/method.h"
 
 /* Where the parameters of all errors live in a fault, by name. */
 static const struct detail {

@@ -8,8 +8,8 @@
 
 #include "elluminate-types.h"
 #include "proto/arena.h"
+#include "proto/fault/fault.h"
 #include "proto/record/record.h"
-#include "proto/wire/fault.h"
 
 /* All of them. `has_api_key` says that what is left out is had all the same. `path` is the record's, for the fault's field. `references_forbidden`: the caller
  * may not have the daemon look up keys and files. */

@@ -1,16 +1,16 @@
-#include "proto/llm_config_rules.h"
+#include "proto/content/llm_config_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "proto/content/custom_template.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/provider.h"
 #include "proto/record/record.h"
-#include "proto/text/custom_template.h"
 
 #define HOST_LETTERS                                                                               \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"

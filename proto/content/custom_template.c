@@ -1,4 +1,4 @@
-#include "proto/text/custom_template.h"
+#include "proto/content/custom_template.h"
 
 #include <errno.h>
 #include <stdio.h>
