@@ -58,6 +58,8 @@ START_TEST(dry_run_asks_the_daemon)
 						 "\"llm_model_name\":\"m\",\"llm_base_url\":\"ftp://x\"}",
 						 ",\"collection\":{\"name\":\"C\",\"file\":\"some.csv\"}")),
 		    text("%s:1:", dir_path(folder, "e.json")));
+	refused_dry(23, make_file("e.json", ",\"model\":\"m\""), "model: expected no field of this name; did you mean "
+								   "llm_config.llm_model_name?");
 	/* A column's default fills what a row lacks. */
 	COMMAND(server, 0, "run", make_file("e.json", ",\"collection\":{\"name\":\"C\",\"columns\":[{\"name\":"
 						      "\"topic\",\"default_value\":\"rain\"}],\"variables\":[{}]}"),

@@ -10,6 +10,7 @@
 #include "proto/experiment_file.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
+#include "proto/text/near_name.h"
 
 /* ---- Keys ---- */
 
@@ -526,6 +527,25 @@ void experiment_file_complain(const struct experiment_file *file, const char *fi
 			 message);
 }
 
+/* For a field that the request does not have: what a config has that is called so. */
+static void suggest_config(struct fault *fault)
+{
+	const struct record_type *request = &ellu_run_experiment_request_type, *config = &ellu_llm_config_type;
+	struct near_name here = NEAR_NAME(fault->field), there = NEAR_NAME(fault->field);
+	char name[sizeof(fault->field)];
+
+	if (strpbrk(fault->field, ".[") || record_field_find(request, fault->field))
+		return;
+	for (size_t i = 0; i < request->n_fields; i++)
+		near_name_show(&here, request->fields[i].name);
+	for (size_t i = 0; i < config->n_fields; i++)
+		near_name_show(&there, config->fields[i].name);
+	if (there.distance >= here.distance)
+		return;
+	snprintf(name, sizeof(name), "%s", fault->field);
+	(void) fault_invalid(fault, name, "no field of this name; did you mean llm_config.%s?", there.nearest);
+}
+
 int experiment_file_request(const struct experiment_file *file, struct arena *arena,
 			    const struct ellu_run_experiment_request **ret_request,
 			    const struct ellu_collection **ret_collection, struct fault *ret_fault)
@@ -534,6 +554,8 @@ int experiment_file_request(const struct experiment_file *file, struct arena *ar
 	int r = record_decode(&ellu_run_experiment_request_type, file->request, FROM_CLIENT, "", arena,
 			      &request, ret_fault);
 
+	if (r < 0 && ret_fault->field[0])
+		suggest_config(ret_fault);
 	if (r == 0 && file->collection)
 		r = record_decode(&ellu_collection_type, file->collection, FROM_CLIENT, "collection",
 				  arena, &collection, ret_fault);
