@@ -13,15 +13,15 @@ static struct sigaction before;
 
 static void on_interrupt(int signal_number)
 {
-	(void) signal_number;
 	interrupted = 1;
+	sigaction(signal_number, &before, NULL); // the second ends the process
 }
 
 void interrupt_catch(void)
 {
 	/* Waiting ends by it in any case; output that it meets is written on. */
 	struct sigaction action = { .sa_handler = on_interrupt,
-				    .sa_flags = (int) (SA_RESETHAND | SA_RESTART) };
+				    .sa_flags = SA_RESTART };
 
 	interrupted = 0;
 	sigemptyset(&action.sa_mask);

@@ -21,7 +21,7 @@ const struct option global_options[] = {
 	{ "format", "FORMAT", "of lists and results: " FORMAT_NAMES, OPTION_TEXT, OWN(format),
 	  .one_of = FORMAT_NAMES },
 	{ "json", NULL, "print JSON; what is followed, as events, one a line", OPTION_FLAG, OWN(json) },
-	{ "output", "FILE", "print into this file", OPTION_TEXT, OWN(output), .letter = 'o' },
+	{ "output", "FILE", "print into this file, in the format that it is called by", OPTION_TEXT, OWN(output), .letter = 'o' },
 	{ "no-header", NULL, "no titles above tables and CSV", OPTION_FLAG, OWN(no_header) },
 	{ "quiet", NULL, "print results and errors only; of what is listed or changed, the ids",
 	  OPTION_FLAG, OWN(quiet), .letter = 'q' },

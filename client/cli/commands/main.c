@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 		options_done(&cli.arguments);
 		return status;
 	}
+	cli.arguments.follow |= command && command->follows;
 	status = cli_open_output(&cli.arguments, command && command->own_output && !cli.arguments.help ?
 							 NULL : cli.arguments.output);
 	if (status == 0 && output.format >= FORMAT_HTML && command && !command->reports) {
@@ -56,7 +57,7 @@ int main(int argc, char **argv)
 	}
 	if (status != 0) {
 		options_done(&cli.arguments);
-		return status;
+		return cli_close_output(status);
 	}
 	if (cli.arguments.help) {
 		options_print_help(stdout, cli.commands, command, cli.arguments.group);

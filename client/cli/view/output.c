@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/cli/cli.h"
+#include "client/cli/view/output_file.h"
 #include "client/cli/view/text.h"
 #include "proto/task_status.h"
 
@@ -62,13 +64,30 @@ enum meaning meaning_of_status(const char *status)
 
 /* ---- Where it goes ---- */
 
-static enum format format_of(const struct arguments *arguments)
+/* What a file of lists and results is called says its format; reports have more of them, and say so themselves. */
+static enum format format_of_file(const char *path)
+{
+	static const struct {
+		const char *ending;
+		enum format format;
+	} endings[] = {
+		{ ".json", FORMAT_JSON }, { ".jsonl", FORMAT_JSONL }, { ".csv", FORMAT_CSV }, { ".md", FORMAT_MD },
+	};
+	const char *dot = path ? strrchr(path, '.') : NULL;
+
+	for (size_t i = 0; dot && i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (strcasecmp(endings[i].ending, dot) == 0)
+			return endings[i].format;
+	return FORMAT_TABLE;
+}
+
+static enum format format_of(const struct arguments *arguments, const char *path)
 {
 	static const char names[] = FORMAT_NAMES;
 	enum format format = FORMAT_TABLE;
 
 	if (!arguments->format)
-		return arguments->json ? FORMAT_JSON : FORMAT_TABLE;
+		return arguments->json ? FORMAT_JSON : format_of_file(path);
 	for (const char *at = names; at < strstr(names, arguments->format); at++)
 		format += *at == ' ';
 	return format;
@@ -84,25 +103,15 @@ static bool has_color(const struct arguments *arguments, int fd)
 	return isatty(fd) && !(none && *none) && !(terminal && strcmp(terminal, "dumb") == 0);
 }
 
-/* Into the file of that name in the place of standard output. */
-static int open_file(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	int r = fd < 0 || dup2(fd, STDOUT_FILENO) < 0 ? -errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 int output_open(const struct arguments *arguments, const char *path)
 {
-	int r = path && strcmp(path, "-") != 0 ? open_file(path) : 0;
+	const bool goes_on = arguments->follow || arguments->watch; // until Ctrl-C, and others read on
+	int r = path && strcmp(path, "-") != 0 ? output_file_open(path, goes_on) : 0;
 
 	if (r < 0)
 		return r;
 	output = (struct output){
-		.format = format_of(arguments),
+		.format = format_of(arguments, path),
 		.header = !arguments->no_header,
 		.terminal = isatty(STDOUT_FILENO),
 		.color = has_color(arguments, STDOUT_FILENO),
@@ -181,9 +190,13 @@ int output_flush(void)
 	return failure == 0 ? 0 : ellu_error_exit_status(-EIO);
 }
 
-int output_close(void)
+int output_close(bool keep)
 {
+	int r;
+
 	(void) output_flush();
+	r = output_file_close(keep && failure == 0);
+	failure = failure ? failure : r;
 	if (pager > 0) {
 		close(STDOUT_FILENO);
 		while (waitpid(pager, NULL, 0) < 0 && errno == EINTR)

@@ -41,7 +41,8 @@ struct output {
 extern struct output output; // standard output
 extern struct output error_output; // standard error; never more than lines
 
-/* Into the file at `path` where that is one. 0, or negative where it cannot be opened. */
+/* Into the file at `path` where that is one, whose name says the format unless an option does. 0, or negative
+ * where it cannot be opened. */
 int output_open(const struct arguments *arguments, const char *path);
 
 /* What follows is read through the pager, where there is a terminal. */
@@ -50,8 +51,9 @@ void output_page(void);
 /* Hands over what was printed. 0, or the exit status; that it could not be written is said in the end. */
 int output_flush(void);
 
-/* The same at the end, and waits for the pager. 0, or negative: what was printed did not all get out. */
-int output_close(void);
+/* The same at the end, and waits for the pager; `keep`: the file takes its place. 0, or negative: what was
+ * printed did not all get out. */
+int output_close(bool keep);
 
 /* A document, or a document a line. */
 bool output_is_json(void);

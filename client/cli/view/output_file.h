@@ -1,0 +1,15 @@
+/*
+ * The file of --output: what is printed goes into a file beside it, which takes its place once all of it is
+ * there. A command that fails, and Ctrl-C, leave the file that was there before;
+ * kill -9 leaves a hidden one beside it, too.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* Standard output goes there from now on; `at_once`: into the file itself, as it always does where that is
+ * no plain file. 0, or negative. */
+int output_file_open(const char *path, bool at_once);
+
+/* After all is written: it takes the place of the file, or is dropped. 0, or negative. */
+int output_file_close(bool keep);

@@ -1,0 +1,137 @@
+/* `--output FILE`: when it is there, and in which format. */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/harness/command.h"
+#include "tests/harness/suite.h"
+
+static struct daemon *server;
+static const char *folder, *path;
+
+static void begin(const char *name)
+{
+	server = daemon_start(NULL);
+	folder = dir_new();
+	path = dir_path(folder, name);
+}
+
+static bool count(const char *file, void *n)
+{
+	(void) file;
+	++*(unsigned *) n;
+	return true;
+}
+
+/* And nothing beside it. */
+static void ck_alone(const char *content)
+{
+	unsigned n = 0;
+
+	ck_assert_str_eq(file_read(path, NULL), content);
+	dir_each_file(folder, count, &n);
+	ck_assert_uint_eq(n, 1);
+}
+
+START_TEST(failure_leaves_it)
+{
+	struct stat after;
+
+	begin("good");
+	file_write(path, "mine");
+	ck_assert_int_eq(chmod(path, 0640), 0);
+	COMMAND(server, 27, "export", "TYPO", "-o", path);
+	ck_alone("mine");
+	COMMAND(server, 27, "project", "show", "TYPO", "-o", path);
+	ck_alone("mine");
+	COMMAND(server, 2, "project", "list", "--format", "html", "-o", path);
+	ck_alone("mine");
+	COMMAND(server, 0, "project", "list", "-o", path);
+	ck_alone(COMMAND(server, 0, "project", "list")->out);
+	ck_assert_int_eq(stat(path, &after), 0);
+	ck_assert_uint_eq(after.st_mode & 07777, 0640);
+	ck_assert_int_eq(unlink(path), 0);
+	COMMAND(server, 27, "export", "TYPO", "-o", path);
+	ck_assert_ptr_null(file_read(path, NULL));
+}
+END_TEST
+
+/* Links are followed, and what is no plain file is written as it is. */
+START_TEST(other_places)
+{
+	const char *link, *wanted;
+
+	begin("real");
+	link = dir_path(dir_new(), "link");
+	file_write(path, "mine");
+	ck_assert_int_eq(symlink(path, link), 0);
+	wanted = COMMAND(server, 0, "project", "list")->out;
+	COMMAND(server, 0, "project", "list", "-o", link);
+	ck_alone(wanted);
+	ck_assert_int_eq(readlink(link, (char[8]){ 0 }, 8), 8);
+	COMMAND(server, 0, "project", "list", "-o", "/dev/null");
+	ck_assert_str_eq(command_run_line(server, 0, "$0 project list -o /dev/stdout | cat")->out, wanted);
+	ck_assert_str_eq(COMMAND(server, 0, "project", "list", "-o", "-")->out, wanted);
+	command_run_line(server, 0, text("$0 project list -o /dev/stdout > %s", path));
+	ck_alone(wanted);
+}
+END_TEST
+
+/* A Ctrl-C while the command waits for its input. */
+START_TEST(interrupted)
+{
+	const int numbers[] = { SIGINT, SIGTERM };
+	const char *input;
+	char event[4096];
+	int beside = inotify_init1(IN_CLOEXEC), in;
+
+	begin("good");
+	input = dir_path(dir_new(), "input");
+	file_write(path, "mine");
+	ck_assert_int_eq(mkfifo(input, 0600), 0);
+	in = open(input, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(in, 0);
+	ck_assert_int_ge(inotify_add_watch(beside, folder, IN_CREATE), 0);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct command *run = command_start_line(server, text("exec $0 run - -o %s < %s", path, input));
+
+		ck_assert_int_gt(read(beside, event, sizeof(event)), 0);
+		command_signal(run, numbers[i]);
+		ck_assert_int_eq(command_end(run), 128 + numbers[i]);
+		ck_alone("mine");
+	}
+	close(in);
+	close(beside);
+}
+END_TEST
+
+static const char *written(const char *name)
+{
+	const char *file = dir_path(folder, name);
+
+	COMMAND(server, 0, "project", "list", "-o", file);
+	return file_read(file, NULL);
+}
+
+START_TEST(name_says_format)
+{
+	begin("x.csv");
+	ck_assert_str_eq(written("x.csv"), COMMAND(server, 0, "project", "list", "--format", "csv")->out);
+	ck_assert_str_eq(written("x.json"), COMMAND(server, 0, "project", "list", "--format", "json")->out);
+	ck_assert_str_eq(written("x.jsonl"), COMMAND(server, 0, "project", "list", "--format", "jsonl")->out);
+	ck_assert_str_eq(written("x.MD"), COMMAND(server, 0, "project", "list", "--format", "md")->out);
+	ck_assert_str_eq(written("x.txt"), COMMAND(server, 0, "project", "list")->out);
+	COMMAND(server, 0, "project", "list", "--format", "md", "-o", path);
+	ck_assert_str_eq(file_read(path, NULL), file_read(dir_path(folder, "x.MD"), NULL));
+	COMMAND(server, 0, "project", "list", "--json", "-o", path);
+	ck_assert_str_eq(file_read(path, NULL), file_read(dir_path(folder, "x.json"), NULL));
+}
+END_TEST
+
+int main(void)
+{
+	return RUN_SUITE(failure_leaves_it, other_places, interrupted, name_says_format);
+}
