@@ -124,6 +124,11 @@ START_TEST(refused)
 	ck_assert_str_eq(file_read(out, NULL), COMMAND(server, 0, "import", path)->out);
 	file_write(path, "prompts: [1]\n");
 	ASSERT_SAYS(COMMAND(server, 2, "import", path)->err, "translate.yaml:1:1: prompts: none of them can be mapped");
+	/* What is another file altogether. */
+	file_write(path, "name: E\nprompt_template: {name: T, messages: hello}\n");
+	run = COMMAND(server, 2, "import", path, "-o", out, "--force");
+	ASSERT_SAYS(run->err, "translate.yaml: expected a configuration of promptfoo, with `prompts`");
+	ASSERT_SAYS(file_read(out, NULL), "\"collection\"");
 	/* Without tests there is one case, and without prompts its text. */
 	file_write(path, "tests: {vars: {prompt: 'Say {{it}}.'}}\nprompts: ['{{ prompt }}', '{{a.b}}']\n");
 	run = COMMAND(server, 0, "import", path, "-o", out, "--force");

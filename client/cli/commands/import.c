@@ -3,9 +3,9 @@
  * listed, with its place; nothing else is left out.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/cli/cli.h"
@@ -77,37 +77,39 @@ static void convert(struct import *in, json_object *config)
 	put(in, in->out, "collection", collection);
 }
 
-static int write_file(const char *path, const char *text, bool over)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (over ? O_TRUNC : O_EXCL), 0666);
-	FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-	int r = out && fprintf(out, "%s\n", text) >= 0 ? 0 : -errno;
-
-	if (out && fclose(out) != 0 && r == 0)
-		r = -errno;
-	else if (!out && fd >= 0)
-		close(fd);
-	return r;
-}
-
 static int write_out(struct cli *cli, json_object *made, const struct complaint *complaint)
 {
 	const char *path = cli->arguments.output;
 	const char *text = json_object_to_json_string_ext(made, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 									   JSON_C_TO_STRING_NOSLASHESCAPE);
-	int r;
+	const bool is_file = path && strcmp(path, "-") != 0;
+	int status;
 
 	if (!text)
 		return cli_fail_file(-ENOMEM, complaint);
-	if (!path || strcmp(path, "-") == 0)
-		return cli_put_json(text);
-	r = write_file(path, text, cli->arguments.force);
-	if (r < 0) {
-		cli_error("%s: %s%s", path, strerror(-r), r == -EEXIST ? "; --force writes over it" : "");
+	if (is_file && !cli->arguments.force && access(path, F_OK) == 0) {
+		cli_error("%s: %s; --force writes over it", path, strerror(EEXIST));
 		return EXIT_USAGE;
 	}
-	cli_note(cli, "Written. Run it: elluminate run %s", path);
-	return 0;
+	status = is_file ? cli_open_output(&cli->arguments, path) : 0;
+	if (status == 0)
+		status = cli_put_json(text);
+	if (status == 0 && is_file)
+		cli_note(cli, "Written. Run it: elluminate run %s", path);
+	return status;
+}
+
+/* Some of what such a configuration has; without all of it the file is another one. */
+static int check_promptfoo(const struct import *in, json_object *config)
+{
+	static const char *const parts[] = { "prompts", "providers", "targets", "tests" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (member(config, parts[i]))
+			return 0;
+	return complain(in->complaint, "%s: expected a configuration of promptfoo, with `prompts`, `providers` or "
+				       "`tests`; samples of OpenAI's evals end in .jsonl, archives in .tar",
+			in->file.path);
 }
 
 static int import_promptfoo(struct cli *cli)
@@ -123,6 +125,8 @@ static int import_promptfoo(struct cli *cli)
 
 	in.last = &in.tests;
 	arena_init(&in.arena);
+	if (r == 0)
+		r = check_promptfoo(&in, config);
 	if (r == 0)
 		convert(&in, config);
 	r = r < 0 ? r : in.error;
