@@ -304,26 +304,58 @@ static void undo(void)
 	compare_all();
 }
 
-/* Another judge, by another criterion too, whose verdicts become those of the experiment. */
-static void rate_anew(void)
+static const struct run_spec *rate_again(const char *request, int64_t *ret_task_id)
 {
 	struct task_submit rating = { .scope = own };
 	struct run_load load = { 0 };
 
-	task_of(&f, &rating, METHOD_RATE_EXPERIMENT, "{\"experiment\": {\"name\": \"X\"},"
-		" \"criteria\": [\"Is it two?\", \"Is it three?\"], \"rating_mode\": \"detailed\"}");
+	task_of(&f, &rating, METHOD_RATE_EXPERIMENT, request);
 	CALL_OK(&f, store_task_submit, &rating);
-	load.task_id = rating.ret_task->id;
+	*ret_task_id = load.task_id = rating.ret_task->id;
 	CALL_OK(&f, store_run_load, &load);
-	rate(&f, load.ret_spec, 2500, 0, 0, 0, true);
-	rate(&f, load.ret_spec, 700, 0, 1, 1, true);
-	finish(&f, rating.ret_task->id, TASK_SUCCESS);
-	compare_all();
+	return load.ret_spec;
+}
+
+/* By the experiment's judge, of each block by each criterion. */
+static void await_verdicts(void)
+{
 	fixture_await(&f, "SELECT count(*) FROM runs WHERE unordered", 0);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM response_verdicts v JOIN runs n ON n.id = v.run_id"
-				      " AND n.judge_id = v.judge_id"), 8);
+				      " AND n.judge_id = v.judge_id JOIN run_measures e ON e.run_id = n.id"
+				      " AND e.measure_id = v.measure_id"), 8);
+}
+
+/* Another judge, by another criterion too, whose verdicts become those of the experiment. */
+static void rate_anew(void)
+{
+	int64_t task_id;
+	const struct run_spec *spec = rate_again("{\"experiment\": {\"name\": \"X\"}, \"rating_mode\": \"detailed\","
+						 " \"criteria\": [\"Is it two?\", \"Is it three?\"]}", &task_id);
+
+	rate(&f, spec, 2500, 0, 0, 0, true);
+	rate(&f, spec, 700, 0, 1, 1, true);
+	finish(&f, task_id, TASK_SUCCESS);
 	compare_all();
-	rate(&f, load.ret_spec, 3333, 0, 0, 1, true);
+	await_verdicts();
+	compare_all();
+	rate(&f, spec, 3333, 0, 0, 1, true);
+	compare_all();
+}
+
+/* What a person said of one judge's verdict stands for another's, which comes later. */
+static void rate_edited(void)
+{
+	struct method_run edit = { .scope = own };
+	const struct run_spec *spec;
+	int64_t task_id;
+
+	method_of(&f, &edit, METHOD_EDIT_RATING, "{\"rating_id\": %d, \"rating\": \"NO\"}",
+		  (int)look_int(&f, "SELECT max(id) FROM ratings"));
+	CALL_OK(&f, store_method_run, &edit);
+	spec = rate_again("{\"experiment\": {\"name\": \"X\"}, \"rating_mode\": \"fast\"}", &task_id);
+	finish(&f, task_id, TASK_SUCCESS);
+	await_verdicts();
+	rate(&f, spec, 3333, 0, 0, 1, true);
 	compare_all();
 }
 
@@ -360,6 +392,8 @@ static void end_filtered(void)
 	method_of(&f, &gone, METHOD_DELETE_EXPERIMENT, "{\"experiment\": {\"name\": \"X\"}}");
 	CALL_OK(&f, store_method_run, &gone);
 	fixture_await(&f, "SELECT count(*) FROM response_blocks", 1);
+	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM response_verdicts v WHERE NOT EXISTS (SELECT 1 FROM"
+				      " response_blocks b WHERE b.run_id = v.run_id AND b.block = v.block)"), 0);
 	fixture_close(&f);
 }
 
@@ -375,6 +409,7 @@ START_TEST(by_verdict)
 	begin_filtered(FIRST_VERDICT, N(filters));
 	undo();
 	rate_anew();
+	rate_edited();
 	end_filtered();
 }
 END_TEST

@@ -114,13 +114,22 @@ int response_block_verdicts(struct db *db, int64_t run_id)
 	return r < 0 ? r : 1;
 }
 
+/* Where a person has said something before, either may stand, whatever the judge says. */
+#define MAY_STAND(said)                                                                         \
+	"(" said " OR EXISTS (SELECT 1 FROM ratings p WHERE p.response_id = ?2 AND p.measure_id = ?3" \
+	" AND p.judge_id IS NULL))"
+#define MAY_BE_YES MAY_STAND("?5 >= 0.5")
+#define MAY_BE_NO MAY_STAND("?5 >= 0 AND ?5 < 0.5")
+
 int response_block_widen_verdict(struct db *db, const struct response_verdict *verdict)
 {
-	return db_run(db, "UPDATE response_verdicts SET rated = 1, yes = max(yes, ?5 >= 0.5),"
-			  " no = max(no, ?5 >= 0 AND ?5 < 0.5) WHERE run_id = ?1 AND block ="
+	return db_run(db, "UPDATE response_verdicts SET rated = 1, yes = max(yes, " MAY_BE_YES "),"
+			  " no = max(no, " MAY_BE_NO ") WHERE run_id = ?1 AND block ="
 			  " (SELECT min(b.block) FROM response_blocks b WHERE b.run_id = ?1 AND b.block >= ?2)"
-			  " AND measure_id = ?3 AND judge_id = ?4", "iiiid", verdict->run_id,
-		      verdict->response_id, verdict->measure_id, verdict->judge_id, verdict->value);
+			  " AND measure_id = ?3 AND judge_id = ?4"
+			  " AND (NOT rated OR yes < " MAY_BE_YES " OR no < " MAY_BE_NO ")", "iiiid",
+		      verdict->run_id, verdict->response_id, verdict->measure_id, verdict->judge_id,
+		      verdict->value);
 }
 
 /* ---- All of them ---- */
