@@ -103,7 +103,6 @@ START_TEST(many_watchers)
 }
 END_TEST
 
-/* Leaves after a few events and comes back for what followed, again and again. */
 /* What many begin with at the same time the store reads a few times. */
 START_TEST(many_begin_at_once)
 {
@@ -141,6 +140,7 @@ START_TEST(many_begin_at_once)
 }
 END_TEST
 
+/* Leaves after a few events and comes back for what followed, again and again. */
 START_TEST(returning_watcher)
 {
 	int64_t id = begin(), sequence = 0;
