@@ -229,7 +229,8 @@ int cli_open_output(const struct arguments *arguments, const char *path)
 
 int cli_close_output(int status)
 {
-	const int r = output_close(status == 0 || status == EXIT_BELOW);
+	/* How a task ended is told there, however it ended. */
+	const int r = output_close(status != EXIT_USAGE && status < EXIT_ERRORS);
 	const int written = r < 0 ? ellu_error_exit_status(-EIO) : 0;
 
 	if (r == -EPIPE)

@@ -59,6 +59,22 @@ START_TEST(failure_leaves_it)
 }
 END_TEST
 
+/* What became of a task is said there, also where it failed. */
+START_TEST(a_task_that_failed)
+{
+	const char *file = dir_path(dir_new(), "e.json");
+
+	begin("said");
+	file_write(path, "mine");
+	file_write(file, "{\"name\":\"E\",\"prompt_template\":{\"name\":\"T\",\"messages\":\"Say {{x}}.\"},"
+			 "\"collection\":{\"name\":\"C\",\"variables\":[{\"x\":1}]},\"llm_config\":{\"name\":\"L\","
+			 "\"provider\":\"openai\",\"llm_model_name\":\"m\",\"max_retries\":0,"
+			 "\"llm_base_url\":\"http://127.0.0.1:1/v1\"}}");
+	COMMAND(server, 10, "run", file, "--json", "-o", path);
+	ASSERT_SAYS(file_read(path, NULL), "\"status\":\"FAILURE\"");
+}
+END_TEST
+
 /* Links are followed, and what is no plain file is written as it is. */
 START_TEST(other_places)
 {
@@ -133,5 +149,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(failure_leaves_it, other_places, interrupted, name_says_format);
+	return RUN_SUITE(failure_leaves_it, a_task_that_failed, other_places, interrupted, name_says_format);
 }

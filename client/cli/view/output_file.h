@@ -1,6 +1,6 @@
 /*
  * The file of --output: what is printed goes into a file beside it, which takes its place once all of it is
- * there. A command that fails, and Ctrl-C, leave the file that was there before;
+ * there. A command that is refused, and Ctrl-C, leave the file that was there before;
  * kill -9 leaves a hidden one beside it, too.
  */
 #pragma once
