@@ -88,8 +88,8 @@ int task_submit_check_room(struct tx *tx)
 
 	if (free_bytes >= 0 && free_bytes < STORE_FREE_BYTES_MIN)
 		return fault_set(tx->fault, ELLU_E_STORAGE_FULL,
-				 "The disk of %s has %" PRId64 " MiB left; new tasks need %" PRId64 ".",
-				 tx->store->options.state_dir, free_bytes >> 20, STORE_FREE_BYTES_MIN >> 20);
+				 "The daemon's disk has %" PRId64 " MiB left; new tasks need %" PRId64 ".",
+				 free_bytes >> 20, STORE_FREE_BYTES_MIN >> 20);
 	return 0;
 }
 
