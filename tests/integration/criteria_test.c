@@ -565,7 +565,7 @@ START_TEST(commands)
 	COMMAND(server, 0, "criteria", "add", "S", "names it", "--label", "city", "--check", "icontains={{city}}");
 	ASSERT_SAYS(COMMAND(server, 0, "criteria", "show", "S")->out, "city: names it  (icontains {{city}})");
 	COMMAND(server, 2, "criteria", "add", "S", "D?", "E?", "--label", "two");
-	ASSERT_SAYS(COMMAND(server, 23, "criteria", "add", "S", "D?", "--check", "like=it")->err, "check.kind: expected one of");
+	ASSERT_SAYS(COMMAND(server, 23, "criteria", "add", "S", "D?", "--check", "like=it")->err, "--check like=it: expected one of");
 	ASSERT_SAYS(COMMAND(server, 2, "criteria", "add", "S")->err, "expected ID|NAME TEXT...");
 	ASSERT_SAYS(COMMAND(server, 0, "criteria", "list")->out, "CRITERIA");
 	COMMAND(server, 0, "criteria", "clear", "S");
