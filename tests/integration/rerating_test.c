@@ -71,6 +71,32 @@ START_TEST(rate_experiment)
 }
 END_TEST
 
+/* Simulated verdicts on a model's answers are had again where the experiment names that judge, and are
+ * nobody's wish where it is merely the default. */
+START_TEST(simulated_judge)
+{
+	json_object *task;
+	int64_t first;
+
+	begin(NULL);
+	run_first(&(struct experiment) { .rows = 4, .n_criteria = 1, .url = sim_url(sim),
+					 .more = "'rating_llm_config':{'ref':{'name':'simulated'}}" });
+	first = at_int(wire_call(wire, "ListResponses", "{'experiment':{'id':%lld}}", (long long)experiment_id),
+		       "items.0.id");
+	task = rate_well("RateExperiment", text("{'experiment':{'id':%lld},'rating_mode':'detailed'}",
+						(long long)experiment_id));
+	ck_assert_int_eq(at_int(task, "result.results.ratings"), 4);
+	rate_well("RateResponses", text("{'response_ids':[%lld],'criteria':['Is it new?']}", (long long)first));
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+	run_first(&(struct experiment) { .name = "Other", .rows = 1, .n_criteria = 1, .url = sim_url(sim) });
+	task = rate("RateResponses", text("{'response_ids':[%lld,%lld],'criteria':['Is it new?']}",
+					  (long long)first, (long long)first + 4));
+	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
+	ck_assert_str_eq(at_text(task, "error.field"), "rating_llm_config");
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 /* The judge fails throughout: the experiment keeps what it had. */
 START_TEST(rate_experiment_fails)
 {
@@ -215,6 +241,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(rate_experiment, rate_experiment_fails, retry_failed, retry_fails_again,
+	return RUN_SUITE(rate_experiment, simulated_judge, rate_experiment_fails, retry_failed, retry_fails_again,
 			 side_by_side, same_key);
 }

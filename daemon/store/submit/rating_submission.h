@@ -49,6 +49,7 @@ struct rating_submission {
 	struct evaluator_uses uses;
 	struct tx_list measures; // struct run_measure; of criteria, and behind them of evaluators
 	int64_t judge_config_id; // of a single one
+	bool is_judge_of_project; // as nobody else names one
 	struct ellu_llm_config *judges[JUDGES_MAX]; // as they are pinned
 	size_t n_judges;
 	const char *judge_field;

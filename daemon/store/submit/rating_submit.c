@@ -83,6 +83,7 @@ static int default_judge(struct rating_submission *s)
 		return r < 0 ? r : 0;
 	r = db_int(s->tx->db, &s->judge_config_id, "SELECT rating_llm_config_id FROM projects"
 						   " WHERE id = ?1", "i", s->place.project_id);
+	s->is_judge_of_project = r > 0;
 	if (r != 0)
 		return r < 0 ? r : 0;
 	s->judge_config_id = s->origin.config_id;
@@ -91,17 +92,18 @@ static int default_judge(struct rating_submission *s)
 						    /* update= */ false, &s->notes, &s->judge_config_id);
 }
 
-/* Simulated verdicts on what another provider answered are nobody's wish, unless asked for. */
+/* Simulated verdicts on what another provider answered are nobody's wish, unless asked for: by the request, by the
+ * project, or by the experiment for its own. */
 static int check_simulated(struct rating_submission *s, const struct ellu_llm_config *config)
 {
 	int64_t one;
 	int r;
 
-	if (s->a.rating_llm_config || !provider_is_simulated(config->provider))
+	if (s->a.rating_llm_config || s->is_judge_of_project || !provider_is_simulated(config->provider))
 		return 0;
 	r = db_int(s->tx->db, &one,
 		   "SELECT 1 FROM runs WHERE json_extract(config_snapshot, '$.provider')"
-		   " <> '" ELLU_PROVIDER_SIMULATED "' AND (id = ?1 OR id IN (SELECT value FROM json_each(?2))) LIMIT 1",
+		   " <> '" ELLU_PROVIDER_SIMULATED "' AND id <> ?1 AND id IN (SELECT value FROM json_each(?2)) LIMIT 1",
 		   "is", s->origin.id, s->input->run_ids);
 	if (r > 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
