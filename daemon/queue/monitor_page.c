@@ -33,13 +33,15 @@ static struct monitor_reply *add_reply(struct monitor_page *page)
 	return reply;
 }
 
-static int show(struct monitor_page *page, const struct ellu_task *stored)
+/* Its events go on behind `sequence`. */
+static int show(struct monitor_page *page, const struct ellu_task *stored, int64_t sequence)
 {
 	struct ellu_task *task = arena_alloc(&page->op.request.arena, sizeof(*task));
 
 	if (!task)
 		return -ENOMEM;
 	*task = *stored;
+	task->sequence = sequence;
 	note_read(page->queue, task->id, task->sequence, task->progress);
 	queue_overlay(page->queue, task);
 	page->position.introduced_id = task->id;
@@ -54,7 +56,7 @@ static int gather_tasks(struct monitor_page *page)
 
 	page->position = op->ret_position;
 	for (size_t i = 0; i < op->ret_n_tasks && r == 0; i++)
-		r = show(page, op->ret_tasks[i]);
+		r = show(page, op->ret_tasks[i], op->ret_tasks[i]->sequence);
 	if (!op->ret_n_tasks)
 		page->position.introduced_id = page->position.known_id;
 	return r;
@@ -64,7 +66,7 @@ static int introduce(struct monitor_page *page, const struct task_event_row *row
 {
 	page->position.number = row->number - 1;
 	page->position.known_id = row->task_id;
-	return show(page, row->task);
+	return show(page, row->task, row->sequence - 1);
 }
 
 static int gather_events(struct monitor_page *page)

@@ -17,8 +17,8 @@ struct task_event_row {
 	enum task_status status; // after this event
 	const char *hold; // after this event; NULL: none
 	const char *line; // NULL: a change of status or hold
-	/* The task as it is by now: at its last event, and in pages over all tasks at the first
-	 * event of a task that is not known yet. Else NULL. */
+	/* The task: at its last event as it is by now, and in pages over all tasks at the first event
+	 * of one that is not known yet as it was then. Else NULL. */
 	const struct ellu_task *task;
 };
 
@@ -49,7 +49,7 @@ struct events_position {
 	int64_t introduced_id; // `known_id`: all are shown
 };
 
-/* Tasks that are still to be shown, ascending; none: all are. A position that is nowhere becomes
+/* Tasks that are still to be shown, as they were at position.number, ascending; none: all are. A position that is nowhere becomes
  * that of the present instant. */
 struct events_tasks_page {
 	struct store_request request;

@@ -73,7 +73,7 @@ struct trail *monitor_trail_find(struct monitor_trail *monitor, int64_t task_id)
 	return NULL;
 }
 
-/* What is known of a task at first sight may be later than the events that follow. */
+/* As it is at this place of the stream: events go on behind it. */
 static void show(struct monitor_trail *monitor, json_object *task)
 {
 	int64_t id = at_int(task, "id");
@@ -84,7 +84,7 @@ static void show(struct monitor_trail *monitor, json_object *task)
 		reallocarray(monitor->tasks, monitor->n_tasks + 1, sizeof(*monitor->tasks));
 	if (!monitor->tasks)
 		die("out of memory");
-	monitor->tasks[monitor->n_tasks++] = trail_new(id, -1);
+	monitor->tasks[monitor->n_tasks++] = trail_new(id, at_int(task, "sequence"));
 }
 
 void monitor_trail_take(struct monitor_trail *monitor, json_object *parameters)

@@ -74,6 +74,53 @@ STORE_OPERATION(task_events_page, STORE_POINT, false)
 
 /* ---- Of all tasks ---- */
 
+/* The task as it was at an entry of its history: what it has come to since is told by the entries
+ * behind that one. Progress is no part of it. */
+static void set_back(struct ellu_task *task, const struct task_event_row *row)
+{
+	if (task->sequence == row->sequence)
+		return;
+	task->sequence = row->sequence;
+	task->status = task_status_name(row->status);
+	task->hold = row->hold;
+	task->hold_reason = NULL;
+	task->hold_until = NULL;
+	if (task->started_at && *task->started_at > row->at)
+		task->started_at = NULL;
+	task->finished_at = NULL;
+	task->error = NULL;
+	task->result = NULL;
+}
+
+static int load_as_of_row(struct tx *tx, struct task_event_row *row)
+{
+	struct task_row loaded;
+	int r = task_row_load(tx, row->task_id, &loaded);
+
+	if (r < 0)
+		return r;
+	set_back(loaded.task, row);
+	row->task = loaded.task;
+	return 0;
+}
+
+/* As it was at that number, when it was there already. */
+static int load_as_of(struct tx *tx, int64_t id, int64_t number, const struct ellu_task **ret_task)
+{
+	struct task_event_row row;
+	QUERY q = NULL;
+	int r = db_row(tx->db, &q, "SELECT " EVENT_COLUMNS " FROM task_events e WHERE e.task_id = ?1"
+				   " AND e.number <= ?2 ORDER BY e.sequence DESC LIMIT 1",
+		       "ii", id, number);
+
+	if (r <= 0)
+		return r < 0 ? r : task_load(tx, id, ret_task);
+	read_event(tx, q, &row);
+	r = load_as_of_row(tx, &row);
+	*ret_task = row.task;
+	return r;
+}
+
 int event_number_last(struct db *db, int64_t *ret_number)
 {
 	return db_int(db, ret_number,
@@ -117,7 +164,7 @@ static int begin_showing(struct tx *tx, struct events_tasks_page *op)
 {
 	struct events_position *position = &op->ret_position;
 	struct tx_list *tasks = tx_alloc(tx, sizeof(*tasks));
-	int r;
+	int r = 0;
 
 	if (!tasks)
 		return -ENOMEM;
@@ -126,8 +173,7 @@ static int begin_showing(struct tx *tx, struct events_tasks_page *op)
 	op->looked_id = op->position.introduced_id;
 	op->shown_bytes = 0;
 	*position = op->position;
-	r = event_number_last(tx->db, &op->last_number);
-	if (r >= 0 && position->number < 0) {
+	if (position->number < 0) {
 		*position = (struct events_position){ .number = op->last_number };
 		op->looked_id = 0;
 		r = db_int(tx->db, &position->known_id, "SELECT max(id) FROM tasks", "");
@@ -150,7 +196,7 @@ static int show_step(struct tx *tx, struct events_tasks_page *op, struct tx_list
 		op->looked_id = column_int(q, 0);
 		if (!column_int(q, 1))
 			continue;
-		r = task_load(tx, op->looked_id, &task);
+		r = load_as_of(tx, op->looked_id, position->number, &task);
 		if (r >= 0)
 			r = tx_append(tx, tasks, task);
 		if (r < 0)
@@ -164,9 +210,12 @@ static int show_step(struct tx *tx, struct events_tasks_page *op, struct tx_list
 
 static int events_tasks_page_run(struct tx *tx, struct events_tasks_page *op)
 {
-	int r = op->request.state ? 0 : begin_showing(tx, op);
-	struct tx_list *tasks = op->request.state;
+	int r = event_number_last(tx->db, &op->last_number);
+	struct tx_list *tasks;
 
+	if (r >= 0 && !op->request.state)
+		r = begin_showing(tx, op);
+	tasks = op->request.state;
 	if (r >= 0)
 		r = show_step(tx, op, tasks);
 	if (r != 0)
@@ -196,7 +245,7 @@ static int load_row_task(struct tx *tx, struct task_event_row *row, int64_t last
 	if (is_new)
 		*known_id = row->task_id;
 	++*n_loaded;
-	return task_load(tx, row->task_id, &row->task);
+	return is_new ? load_as_of_row(tx, row) : task_load(tx, row->task_id, &row->task);
 }
 
 static int read_events(struct tx *tx, struct events_page *op, struct task_event_row *rows)

@@ -270,6 +270,45 @@ static void crash(void)
 	fixture_start(&f);
 }
 
+/* What is told of a task goes on behind what was shown of it. */
+START_TEST(tasks_are_shown_as_they_were)
+{
+	struct events_tasks_page shown = { .scope = own };
+	struct events_page events = { .scope = own };
+	const struct ellu_task *task;
+
+	fixture_open(&f);
+	task = submit_grid(&f, "");
+	CALL_OK(&f, store_events_page, &events);
+	ck_assert_uint_eq(events.ret_n_rows, 1);
+	shown.position = (struct events_position){ .number = events.ret_number, .known_id = task->id };
+	ck_assert_int_eq(claim(&f, task->id), 1);
+	finish(&f, task->id, TASK_SUCCESS);
+	CALL_OK(&f, store_events_tasks_page, &shown);
+	ck_assert_uint_eq(shown.ret_n_tasks, 1);
+	CALL_OK(&f, store_events_page, &events);
+	ck_assert_uint_eq(events.ret_n_rows, 3);
+	for (int i = 0; i < 2; i++) {
+		const struct ellu_task *was = i == 0 ? shown.ret_tasks[0] : events.ret_rows[0].task;
+
+		ck_assert_str_eq(was->status, "PENDING");
+		ck_assert_int_eq(was->sequence, 1);
+		ck_assert(!was->started_at && !was->finished_at);
+	}
+	ck_assert_ptr_null(events.ret_rows[1].task);
+	ck_assert_str_eq(events.ret_rows[2].task->status, "SUCCESS");
+	ck_assert(events.ret_rows[2].task->finished_at != NULL);
+	/* Where it has begun. */
+	shown.position.number = events.ret_rows[1].number;
+	CALL_OK(&f, store_events_tasks_page, &shown);
+	ck_assert_uint_eq(shown.ret_n_tasks, 1);
+	ck_assert_str_eq(shown.ret_tasks[0]->status, "STARTED");
+	ck_assert_int_eq(shown.ret_tasks[0]->sequence, 2);
+	ck_assert(shown.ret_tasks[0]->started_at && !shown.ret_tasks[0]->finished_at);
+	fixture_close(&f);
+}
+END_TEST
+
 START_TEST(idle_claims_end_a_task)
 {
 	struct task_claim op = { 0 };
@@ -596,6 +635,7 @@ int main(void)
 	return RUN_TESTS(missing_is_pinned_minus_recorded, takes_over_what_is_equal,
 			 takes_over_in_steps, recorded_once, limits_rows,
 			 reads_responses_and_ratings, changes_are_guarded,
-			 events_have_one_number_and_the_hold, idle_claims_end_a_task, pausing,
+			 events_have_one_number_and_the_hold, tasks_are_shown_as_they_were,
+			 idle_claims_end_a_task, pausing,
 			 pauses_are_no_crashes, tuning, budget, lists_tasks);
 }
