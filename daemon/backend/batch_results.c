@@ -102,6 +102,21 @@ static void hand_over(struct batch_job *job, struct batch_result *result)
 	loop_post(job->batch->reply_to, &result->message);
 }
 
+/* Where each is as long as may be. More than that is no end. */
+static size_t bytes_max(const struct batch_job *job)
+{
+	return ((size_t)job->batch->n_items + 1) * RESULT_LINE_MAX;
+}
+
+static enum exchange_take cut(struct batch_job *job)
+{
+	struct provider_batch *batch = job->batch;
+
+	batch->is_cut = true;
+	fault_set(&batch->fault, ELLU_E_TOO_LARGE, "the results of a batch: more than %zu bytes", bytes_max(job));
+	return EXCHANGE_ENOUGH;
+}
+
 /* Each item has one; what comes twice is no harm. */
 static bool has_all(const struct batch_job *job)
 {
@@ -190,10 +205,9 @@ static enum exchange_take take_results(struct exchange *exchange, const char *da
 		job->paused = true;
 		return EXCHANGE_PAUSE;
 	}
-	/* More than all of them could take is no end. */
 	job->n_bytes += size;
-	if (job->n_bytes > ((uint64_t)job->batch->n_items + 1) * RESULT_LINE_MAX)
-		return EXCHANGE_ENOUGH;
+	if (job->n_bytes > bytes_max(job))
+		return cut(job);
 	while (size > 0) {
 		const char *end = memchr(data, '\n', size);
 		size_t n = end ? (size_t)(end - data) : size;

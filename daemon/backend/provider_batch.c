@@ -181,6 +181,7 @@ int provider_batch_ask(struct backend *backend, struct provider_batch *batch)
 	batch->fault = (struct fault){ 0 };
 	batch->wait_usec = -1;
 	batch->n_done = batch->n_taken = 0;
+	batch->is_cut = false;
 	batch->is_full = false;
 	batch->message.deliver = deliver_ask;
 	loop_post(backend->loop, &batch->message);

@@ -102,6 +102,7 @@ struct provider_batch {
 	bool is_full;
 	int64_t n_done; // the same; of a BATCH_COLLECT, results that were handed over or should have been
 	int64_t n_taken; // of them those that were
+	bool is_cut; // there are more than their sizes allow, as the fault says; the rest was not read
 };
 
 /* Any thread, here and below. -ENOMEM. */

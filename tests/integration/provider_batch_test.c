@@ -193,6 +193,24 @@ static void too_long(int way)
 }
 EACH_WAY(too_long)
 
+/* More than all results may take is not read, nor read again in vain: who misses one is told so. */
+static void too_long_together(int way)
+{
+	static const char cut[] = "error LIKE '%did not answer it; the last word was: the results of a batch: more than%'";
+	enum { MANY = 20 };
+	struct experiment experiment;
+
+	start(way, (const char *[]) { "--batch_oversize_first=1000", NULL });
+	experiment = batched(",'max_retries':0", "");
+	experiment.rows = MANY;
+	json_object_put(experiment_run(wire, &experiment));
+	ck_assert_int_gt(count(cut), 0);
+	ck_assert_int_eq(count(cut) + count("error LIKE '%TooLarge%'") + count("error IS NULL"), MANY);
+	ck_assert_int_eq(sim_stat(sim, "batch_downloads"), 1);
+	end();
+}
+EACH_WAY(too_long_together)
+
 /* What refusals say of the form of requests is learnt, and is no try. */
 START_TEST(another_form)
 {
@@ -503,7 +521,8 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(answered_openai, answered_anthropic, errors_openai, errors_anthropic, too_long_openai,
-			 too_long_anthropic, another_form, of_the_day,
+			 too_long_anthropic, too_long_together_openai, too_long_together_anthropic,
+			 another_form, of_the_day,
 			 expired_openai, expired_anthropic, silent_openai, silent_anthropic,
 			 killed_at_give_openai, killed_at_give_anthropic, in_pieces, not_valid, full, kept_openai,
 			 kept_anthropic, refused_for_now, not_given_yet, refused_for_good, wrong_key,

@@ -19,6 +19,12 @@ static void say(struct batching *batching, const char *what)
 static void on_asked(struct provider_batch *ask);
 static void take_result(struct batch_result *result);
 
+/* Why an item was not answered. */
+static void keep_words(struct batching *batching, const char *words)
+{
+	snprintf(batching->last_words, sizeof(batching->last_words), "%.299s", words);
+}
+
 void batching_ask(struct batching *batching, struct given *given, enum doing doing, enum batch_step step)
 {
 	struct provider_batch *asking = &batching->ask;
@@ -207,6 +213,15 @@ static void take_looking(struct batching *batching)
 	}
 }
 
+/* Results that were not all there may be by now. */
+static bool is_to_be_read_again(struct batching *batching)
+{
+	const struct provider_batch *asked = &batching->ask;
+
+	return asked->outcome == BATCH_DONE && asked->n_taken < asked->n_done && !asked->is_cut &&
+	       ++batching->now->n_collects < COLLECTS_MAX;
+}
+
 /* Once what came is recorded. */
 static void end_collecting(struct batching *batching)
 {
@@ -220,10 +235,11 @@ static void end_collecting(struct batching *batching)
 		run_fail(batching_run(batching), &asked->fault);
 	} else if (asked->outcome == BATCH_LATER || asked->outcome == BATCH_UNDECIDED) {
 		ask_later(batching);
-	} else if (asked->outcome == BATCH_DONE && asked->n_taken < asked->n_done &&
-		   ++given->n_collects < COLLECTS_MAX) {
+	} else if (is_to_be_read_again(batching)) {
 		batching_wait(batching, given, 0);
 	} else {
+		if (asked->is_cut)
+			keep_words(batching, asked->fault.message);
 		say(batching, "is collected");
 		batching_ask(batching, given, CLEARING, BATCH_CLEAR);
 	}
@@ -293,7 +309,7 @@ static void take_result(struct batch_result *result)
 	    !batch_item_read(batching->now->mark, batching->now->seal, result->custom_id, &item)) {
 		recorded(batching, result);
 	} else if (result->again || has_other_form(batching, result)) {
-		snprintf(batching->last_words, sizeof(batching->last_words), "%.299s", result->call.fault.message);
+		keep_words(batching, result->call.fault.message);
 		recorded(batching, result);
 	} else if (result->call.outcome == LLM_CONFIG_FAILED) {
 		run_fail(run, &result->call.fault);
