@@ -94,6 +94,7 @@ static void fail_saying(struct bearer *bearer, enum attempt_class class, const c
 	struct attempt attempt = { .wait_usec = -1 };
 
 	attempt_fail(&attempt, class, "no access token: %s", words);
+	target_redact(bearer->target, attempt.message, strlen(attempt.message)); // libcurl's may name what is in its way
 	fail(bearer, &attempt);
 }
 

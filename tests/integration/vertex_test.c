@@ -225,6 +225,15 @@ static void what_is_refused_is_the_accounts(void)
 	must_succeed(ask(one, ""), 1);
 }
 
+/* Words on what could not be reached may name what is a secret elsewhere. */
+static void no_words_name_a_secret(void)
+{
+	fresh();
+	must_fail(ask(account_of(private_key, "http://127.0.0.1:1/secret"),
+		      ",\"extra_headers\":{\"X-Secret\":\"127.0.0.1\"}"), "BackendUnavailable",
+		  "no access token: Failed to connect to ********* port 1");
+}
+
 static void what_may_pass_is_tried_again(void)
 {
 	fresh();
@@ -363,6 +372,7 @@ START_TEST(troubles)
 {
 	begin();
 	what_is_no_account_is_refused();
+	no_words_name_a_secret();
 	what_may_pass_is_tried_again();
 	what_is_refused_is_the_accounts();
 	end();
