@@ -12,12 +12,15 @@
 #include "tests/integration/system_bus.h"
 
 #define OTHER_UID 65534
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_AUTHORITY "org.freedesktop.PolicyKit1.Authority"
 
 /* What the stand-in for polkit answers. */
 enum verdict {
 	NO,
 	YES,
 	YES_TO_A_TASK, // when it is told that the call is GetTask of task 1, and only then
+	YES_AND_THEN_NO, // it has changed its mind before its first answer is there
 };
 
 /* The details: what is asked, and the sentence that a dialogue shows. */
@@ -42,7 +45,7 @@ static bool is_of_a_task(sd_bus_message *message)
 static int on_check(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	const char *kind, *key, *name, *action;
-	const enum verdict *verdict = userdata;
+	enum verdict *verdict = userdata, now = *verdict;
 	bool of_a_task;
 
 	(void)error;
@@ -60,9 +63,14 @@ static int on_check(sd_bus_message *message, void *userdata, sd_bus_error *error
 		     strcmp(action, NAME ".administer") == 0,
 	     "who asks for what");
 	of_a_task = is_of_a_task(message);
+	if (now == YES_AND_THEN_NO) {
+		must(sd_bus_emit_signal(sd_bus_message_get_bus(message), POLKIT_PATH, POLKIT_AUTHORITY,
+					"Changed", "") >= 0, "Changed");
+		*verdict = NO;
+	}
 	return sd_bus_reply_method_return(message, "(bba{ss})",
-					  *verdict == YES || (*verdict == YES_TO_A_TASK && of_a_task),
-					  0, 0);
+					  now == YES || now == YES_AND_THEN_NO ||
+						  (now == YES_TO_A_TASK && of_a_task), 0, 0);
 }
 
 /* Says that something has changed, then answers every question, until it is killed. */
@@ -82,14 +90,12 @@ static pid_t stand_in_for_polkit(enum verdict verdict)
 			SD_BUS_SIGNAL("Changed", "", 0),
 			SD_BUS_VTABLE_END,
 		};
-		static const char path[] = "/org/freedesktop/PolicyKit1/Authority";
-		static const char authority[] = "org.freedesktop.PolicyKit1.Authority";
 		sd_bus *client = connect_bus();
 
-		must(sd_bus_add_object_vtable(client, NULL, path, authority, table, &verdict) >= 0,
+		must(sd_bus_add_object_vtable(client, NULL, POLKIT_PATH, POLKIT_AUTHORITY, table, &verdict) >= 0,
 		     "vtable");
 		must(sd_bus_request_name(client, "org.freedesktop.PolicyKit1", 0) > 0, "name");
-		must(sd_bus_emit_signal(client, path, authority, "Changed", "") >= 0, "Changed");
+		must(sd_bus_emit_signal(client, POLKIT_PATH, POLKIT_AUTHORITY, "Changed", "") >= 0, "Changed");
 		/* The bus has passed it on before it answers this. */
 		must(sd_bus_call_method(client, "org.freedesktop.DBus", "/org/freedesktop/DBus",
 					"org.freedesktop.DBus", "GetId", NULL, NULL, "") >= 0, "GetId");
@@ -237,6 +243,27 @@ START_TEST(polkit_changes_its_mind)
 }
 END_TEST
 
+/* What it said before counts for nothing, and not for the call that it was asked for. */
+START_TEST(polkit_changes_its_mind_meanwhile)
+{
+	pid_t other, polkit;
+	int status;
+
+	start(NULL);
+	(void)task_of_root(connect_bus());
+	polkit = stand_in_for_polkit(YES_AND_THEN_NO);
+	other = fork();
+	if (other == 0) {
+		must(setgid(OTHER_UID) == 0 && setuid(OTHER_UID) == 0, "setuid");
+		must(!lists(connect_bus(), "ListTasks"), "the list as polkit says now");
+		exit(EXIT_SUCCESS);
+	}
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	end_stand_in(polkit);
+}
+END_TEST
+
 /* Without the bus polkit cannot say that it has changed its mind: what it lent ends, all else stays. */
 START_TEST(what_polkit_lent_ends_with_the_bus)
 {
@@ -275,6 +302,6 @@ int main(void)
 {
 	if (!message_bus_is_there() || geteuid() != 0)
 		return EXIT_SKIPPED;
-	return RUN_SUITE(polkit_decides, polkit_changes_its_mind,
+	return RUN_SUITE(polkit_decides, polkit_changes_its_mind, polkit_changes_its_mind_meanwhile,
 			 what_polkit_lent_ends_with_the_bus);
 }

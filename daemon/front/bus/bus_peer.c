@@ -117,6 +117,9 @@ static int on_polkit_answer(sd_bus_message *message, void *userdata, sd_bus_erro
 
 	(void)ret_error;
 	peer->polkit = sd_bus_slot_unref(peer->polkit);
+	/* It may have answered before it changed its mind. */
+	if (peer->stale && bus_peer_ask_polkit(peer))
+		return 1;
 	peer->lifted = bus_polkit_says_yes(message);
 	serve_waiting(peer);
 	return 1;
@@ -140,7 +143,7 @@ static int on_polkit_changed(sd_bus_message *message, void *userdata, sd_bus_err
 	(void)ret_error;
 	front_take_back(bus->options.front);
 	for (struct bus_peer *peer = bus->peers; peer; peer = peer->next) {
-		peer->stale = peer->known;
+		peer->stale = peer->known || peer->polkit;
 		if (peer->stale && peer->subscribed && !peer->polkit)
 			(void)bus_peer_ask_polkit(peer);
 	}
