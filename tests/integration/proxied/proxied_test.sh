@@ -91,6 +91,7 @@ through()
 	wait $stream || true
 }
 
+# Others' servers: neither tells anybody that it listens.
 await_socket()
 {
 	i=0
