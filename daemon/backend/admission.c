@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/backend/allowance.h"
+#include "daemon/backend/dialect/target.h"
 
 int admission_init(struct admission *admission)
 {

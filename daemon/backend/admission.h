@@ -14,87 +14,8 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <sys/queue.h>
 
-#include "daemon/backend/backend.h"
-#include "daemon/backend/endpoint.h"
-#include "daemon/base/table.h"
-#include "daemon/base/fair.h"
-#include "daemon/base/turns.h"
-
-struct job;
-TAILQ_HEAD(jobs, job);
-struct lane;
-TAILQ_HEAD(lanes, lane);
-
-/* Who has flows, as the backend knows him; what he may have of the fronts is a struct user. */
-struct backend_user {
-	struct table_node node; // admission::users
-	int64_t id;
-	uint64_t served; // when, counted in admissions
-	int64_t in_flight;
-	int64_t long_answers; // of those in flight
-	int64_t stream_bytes; // held of other streams, beyond what any answer may hold
-	int64_t rests_until_usec; // no further one is read
-	unsigned n_flows;
-};
-
-/* A user at an endpoint. */
-struct guest {
-	struct turns_user turn; // in endpoint::turns
-	TAILQ_ENTRY(guest) of_endpoint; // endpoint::guests
-	struct endpoint *endpoint;
-	struct backend_user *user;
-	struct lanes lanes; // all of them
-};
-
-struct backend_flow {
-	struct backend *backend;
-	struct backend_flow_options options; // priority and cap change by backend_flow_tune()
-	struct message closing;
-
-	/* The rest is from its first call on, and the backend's loop's alone. */
-	TAILQ_ENTRY(backend_flow) of_all; // admission::flows
-	struct backend_user *user; // NULL: it had no call yet
-	int in_flight;
-	struct jobs jobs; // all of them, wherever they are
-	struct lanes lanes;
-	TAILQ_ENTRY(backend_flow) of_looks; // backend::looks
-	bool to_look; // is in it
-	bool held; // was told that none of its calls can go
-	int64_t held_usec; // since when
-};
-TAILQ_HEAD(flows, backend_flow);
-
-enum lane_state {
-	LANE_EMPTY,
-	LANE_ACTIVE,
-	LANE_PARKED,
-};
-
-struct lane {
-	struct turns_item turn; // waits while active
-	TAILQ_ENTRY(lane) of_guest; // guest::lanes
-	TAILQ_ENTRY(lane) of_flow; // flow::lanes
-	struct guest *guest;
-	struct backend_flow *flow;
-	enum lane_state state;
-	struct jobs jobs; // waiting
-	int in_flight;
-	bool connected; // a call of the flow got a connection to the endpoint
-	bool answered; // and an answer: an outage there is waited out
-	int64_t noticed_usec; // when a line for the task's log was last made
-};
-
-struct admission {
-	struct table users;
-	struct flows flows;
-	struct endpoint_list ready;
-	struct fair slots; // of the global cap
-	struct fair long_answers; // that may be read
-	uint64_t served;
-};
+#include "daemon/backend/traffic.h"
 
 int admission_init(struct admission *admission);
 void admission_done(struct admission *admission);

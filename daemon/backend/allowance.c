@@ -1,6 +1,6 @@
 #include "daemon/backend/allowance.h"
 
-#include "daemon/backend/dialect/target.h"
+#include "daemon/backend/core.h"
 #include "daemon/backend/hold.h"
 #include "daemon/base/clock.h"
 
@@ -31,8 +31,8 @@ static void close_spent(struct endpoint *endpoint, const struct budget_limits *l
 		[BUDGET_REQUESTS_PER_DAY] = { "requests a day", limits->requests_per_day },
 		[BUDGET_TOKENS_PER_DAY] = { "tokens a day", limits->tokens_per_day },
 	};
-	struct deadlines *deadlines = &endpoint->backend->deadlines;
-	int64_t until_usec = endpoint->backend->now_usec +
+	struct deadlines *deadlines = &endpoint->backend->ground.deadlines;
+	int64_t until_usec = endpoint->backend->ground.now_usec +
 			     (wait_usec < LOOK_USEC ? wait_usec : LOOK_USEC);
 
 	if (gate_is_closed(&endpoint->spent)) {
@@ -57,7 +57,7 @@ bool allowance_allows(struct endpoint *endpoint, const struct llm_target *target
 	if (!budget_limits_any(&target->limits))
 		return true;
 	wait_usec = budget_wait_usec(&endpoint->budget, &target->limits,
-				     endpoint->backend->now_usec, clock_wall_usec(), &kind);
+				     endpoint->backend->ground.now_usec, clock_wall_usec(), &kind);
 	if (wait_usec > 0)
 		close_spent(endpoint, &target->limits, kind, wait_usec);
 	return wait_usec == 0;
@@ -67,7 +67,7 @@ bool allowance_allows(struct endpoint *endpoint, const struct llm_target *target
 
 static int64_t told_left_usec(const struct endpoint *endpoint, const char **ret_what)
 {
-	int64_t now_usec = endpoint->backend->now_usec;
+	int64_t now_usec = endpoint->backend->ground.now_usec;
 	int64_t requests_usec = told_wait_usec(&endpoint->told[TOLD_REQUESTS], 1, now_usec);
 	int64_t tokens_usec = told_wait_usec(&endpoint->told[TOLD_TOKENS],
 					     endpoint->budget.mean_tokens > 1 ?
@@ -85,17 +85,17 @@ static void close_paced(struct endpoint *endpoint)
 	struct pace *pace = &endpoint->pace;
 	const char *what;
 	int64_t told_usec = told_left_usec(endpoint, &what);
-	bool paced = pace->rate > 0 && pace->next_usec > backend->now_usec;
+	bool paced = pace->rate > 0 && pace->next_usec > backend->ground.now_usec;
 
 	if (paced) {
-		gate_close(&endpoint->paced, &backend->deadlines, pace->next_usec,
+		gate_close(&endpoint->paced, &backend->ground.deadlines, pace->next_usec,
 			   "as its refusals have shown, it takes %.3g calls a second", pace->rate);
 		if (endpoint->waiting > 0)
 			pace_held(pace);
 	}
 	if (told_usec > 0 &&
-	    (!paced || backend->now_usec + told_usec > pace->next_usec))
-		gate_close(&endpoint->paced, &backend->deadlines, backend->now_usec + told_usec,
+	    (!paced || backend->ground.now_usec + told_usec > pace->next_usec))
+		gate_close(&endpoint->paced, &backend->ground.deadlines, backend->ground.now_usec + told_usec,
 			   "it says that of its %s none are left for now", what);
 	if (gate_is_closed(&endpoint->paced))
 		hold_if_long(endpoint, &endpoint->paced, GATE_PACED);
@@ -166,7 +166,7 @@ bool allowance_take(struct job *job)
 	const int64_t *max_tokens = job->call->params && job->call->params->max_tokens ?
 					    job->call->params->max_tokens :
 					    target->params.max_tokens;
-	int64_t now_usec = endpoint->backend->now_usec;
+	int64_t now_usec = endpoint->backend->ground.now_usec;
 
 	job->tokens = 0;
 	if (counts_tokens(endpoint, target))
@@ -211,5 +211,5 @@ void allowance_charge(struct endpoint *endpoint, const struct llm_target *target
 
 	endpoint->limits = target->limits;
 	/* Minutes are those of single calls. */
-	budget_take(&endpoint->budget, &none, tokens, endpoint->backend->now_usec, clock_wall_usec());
+	budget_take(&endpoint->budget, &none, tokens, endpoint->backend->ground.now_usec, clock_wall_usec());
 }

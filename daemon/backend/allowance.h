@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-#include "daemon/backend/core.h"
+#include "daemon/backend/dialect/attempt.h"
+#include "daemon/backend/traffic.h"
 
 /* A call of the target comes. */
 void allowance_enter(struct endpoint *endpoint, const struct llm_target *target);

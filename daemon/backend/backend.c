@@ -11,11 +11,15 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "daemon/backend/admission.h"
 #include "daemon/backend/allowance.h"
+#include "daemon/backend/core.h"
+#include "daemon/backend/endpoint.h"
 #include "daemon/backend/hold.h"
 #include "daemon/backend/job.h"
 #include "daemon/backend/multi.h"
 #include "daemon/backend/order.h"
+#include "daemon/backend/reception.h"
 #include "daemon/backend/transfer.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
@@ -35,7 +39,7 @@ static void issue(struct backend *backend)
 
 	if (backend->draining)
 		return;
-	while (descriptors_allow_call(backend) && (job = admission_next(&backend->admission)))
+	while (descriptors_allow_call(&backend->descriptors) && (job = admission_next(&backend->admission)))
 		job_start(job);
 }
 
@@ -49,7 +53,8 @@ static int64_t multis_due_usec(const struct backend *backend)
 		if (pool->multi && multi_due_usec(pool->multi) < due_usec)
 			due_usec = multi_due_usec(pool->multi);
 	}
-	return due_usec < exchanges_due_usec(backend) ? due_usec : exchanges_due_usec(backend);
+	return due_usec < exchanges_due_usec(&backend->exchanges) ? due_usec :
+								    exchanges_due_usec(&backend->exchanges);
 }
 
 static void kick_multis(struct backend *backend)
@@ -57,15 +62,15 @@ static void kick_multis(struct backend *backend)
 	struct pool *pool;
 
 	TAILQ_FOREACH(pool, &backend->pools, of_all) {
-		if (pool->multi && multi_due_usec(pool->multi) <= backend->now_usec)
+		if (pool->multi && multi_due_usec(pool->multi) <= backend->ground.now_usec)
 			multi_kick(pool->multi);
 	}
-	exchanges_kick(backend);
+	exchanges_kick(&backend->exchanges);
 }
 
 static void set_timer(struct backend *backend)
 {
-	int64_t usec = deadlines_next(&backend->deadlines), multis_usec = multis_due_usec(backend);
+	int64_t usec = deadlines_next(&backend->ground.deadlines), multis_usec = multis_due_usec(backend);
 	struct timeval after;
 
 	if (multis_usec < usec)
@@ -95,12 +100,12 @@ static void on_turn(void *userdata)
 	int64_t began_usec = clock_monotonic_usec();
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		backend->now_usec = clock_monotonic_usec();
+		backend->ground.now_usec = clock_monotonic_usec();
 		transfer_collect(backend);
 		transfer_repair(backend);
-		exchanges_collect(backend);
-		descriptors_give_way(backend);
-		deadlines_run(&backend->deadlines, backend->now_usec);
+		exchanges_collect(&backend->exchanges);
+		deadlines_run(&backend->ground.deadlines, backend->ground.now_usec);
+		pools_fit(&backend->pools, &backend->descriptors);
 		reception_tell(backend);
 		transfer_read_on(backend);
 		simulated_run(backend);
@@ -109,7 +114,7 @@ static void on_turn(void *userdata)
 		if (clock_monotonic_usec() - began_usec > TURN_USEC)
 			break;
 		if (TAILQ_EMPTY(&backend->simulated_due) &&
-		    multis_due_usec(backend) > backend->now_usec)
+		    multis_due_usec(backend) > backend->ground.now_usec)
 			break;
 		kick_multis(backend);
 	}
@@ -134,19 +139,18 @@ int backend_global_init(void)
 
 static int backend_init(struct backend *backend)
 {
-	if (descriptors_init(backend) < 0 || endpoints_init(&backend->endpoints) < 0 ||
+	if (descriptors_init(&backend->descriptors, &backend->ground, &backend->admission.slots) < 0 || endpoints_init(&backend->endpoints) < 0 ||
 	    admission_init(&backend->admission) < 0)
 		return -ENOMEM;
-	if (deadlines_reserve(&backend->deadlines, 1) < 0)
+	if (deadlines_reserve(&backend->ground.deadlines, 1) < 0)
 		return -ENOMEM;
-	backend->timer = evtimer_new(loop_base(backend->loop), on_timer, backend);
+	backend->timer = evtimer_new(loop_base(backend->ground.loop), on_timer, backend);
 	if (!backend->timer)
 		return -ENOMEM;
 	backend->timer_usec = DEADLINE_NEVER;
-	backend->now_usec = clock_monotonic_usec();
-	/* Only jitter depends on it. */
-	if (getrandom(&backend->random, sizeof(backend->random), GRND_NONBLOCK) < 0)
-		backend->random = (uint64_t)backend->now_usec;
+	backend->ground.now_usec = clock_monotonic_usec();
+	if (getrandom(&backend->ground.random, sizeof(backend->ground.random), GRND_NONBLOCK) < 0)
+		backend->ground.random = (uint64_t)backend->ground.now_usec;
 	return 0;
 }
 
@@ -156,15 +160,15 @@ int backend_new(struct loop *loop, struct backend **ret_backend)
 
 	if (!backend)
 		return -ENOMEM;
-	backend->loop = loop;
+	backend->ground.loop = loop;
 	backend->transports = transports;
 	TAILQ_INIT(&backend->pools);
 	TAILQ_INIT(&backend->unread);
 	TAILQ_INIT(&backend->news);
 	TAILQ_INIT(&backend->simulated_due);
 	TAILQ_INIT(&backend->looks);
-	bearers_init(&backend->bearers);
-	exchanges_init(&backend->exchanges);
+	exchanges_init(&backend->exchanges, &backend->ground, &backend->descriptors);
+	bearers_init(&backend->bearers, &backend->ground, &backend->exchanges);
 	TAILQ_INIT(&backend->batches);
 	if (backend_init(backend) < 0) {
 		backend_free(backend);
@@ -180,19 +184,126 @@ struct backend *backend_free(struct backend *backend)
 {
 	if (!backend)
 		return NULL;
-	loop_on_turn(backend->loop, NULL, NULL);
+	loop_on_turn(backend->ground.loop, NULL, NULL);
 	endpoints_done(backend); // and the pools with them
 	bearers_done(&backend->bearers);
 	exchanges_done(&backend->exchanges);
 	admission_done(&backend->admission);
-	descriptors_done(backend);
-	deadlines_done(&backend->deadlines);
+	descriptors_done(&backend->descriptors);
+	deadlines_done(&backend->ground.deadlines);
 	if (backend->timer)
 		event_free(backend->timer);
-	json_reader_done(&backend->reader);
+	json_reader_done(&backend->ground.reader);
 	free(backend);
 	return NULL;
 }
+
+/* ---- Flows ---- */
+
+int backend_flow_open(struct backend *backend, const struct backend_flow_options *options,
+		      struct backend_flow **ret_flow)
+{
+	struct backend_flow *flow = calloc(1, sizeof(*flow));
+
+	if (!flow)
+		return -ENOMEM;
+	flow->backend = backend;
+	flow->options = *options;
+	TAILQ_INIT(&flow->jobs);
+	TAILQ_INIT(&flow->lanes);
+	*ret_flow = flow;
+	return 0;
+}
+
+static void on_close(struct message *message)
+{
+	struct backend_flow *flow =
+		(struct backend_flow *)((char *)message - offsetof(struct backend_flow, closing));
+
+	admission_close(&flow->backend->admission, flow);
+	free(flow);
+}
+
+struct backend_flow *backend_flow_close(struct backend_flow *flow)
+{
+	if (!flow)
+		return NULL;
+	flow->closing.deliver = on_close;
+	loop_post(flow->backend->ground.loop, &flow->closing);
+	return NULL;
+}
+
+static void on_submit(struct message *message)
+{
+	struct llm_call *call = (struct llm_call *)message; // its first member
+	struct backend_flow *flow = call->flow;
+
+	if (flow->backend->draining)
+		call_refuse(flow, call, LLM_CANCELLED);
+	else if (job_new(flow, call) < 0)
+		call_refuse(flow, call, LLM_ITEM_FAILED);
+}
+
+void backend_submit(struct backend_flow *flow, struct llm_call *call)
+{
+	call->flow = flow;
+	call->message.deliver = on_submit;
+	loop_post(flow->backend->ground.loop, &call->message);
+}
+
+static void on_cancel(struct order *order)
+{
+	struct backend *backend = order->backend;
+	struct job *job;
+
+	/* What is complete is still an answer. */
+	transfer_collect(backend);
+	while ((job = TAILQ_FIRST(&order->flow->jobs)))
+		job_cancel(job);
+}
+
+int backend_flow_cancel(struct backend_flow *flow)
+{
+	return order_post((struct order){ .backend = flow->backend, .flow = flow,
+					  .carry_out = on_cancel });
+}
+
+static void flow_drain(struct backend_flow *flow)
+{
+	struct job *job, *next;
+
+	for (job = TAILQ_FIRST(&flow->jobs); job; job = next) {
+		next = TAILQ_NEXT(job, of_flow);
+		job->drained = true;
+		if (job->state != JOB_IN_FLIGHT)
+			job_cancel(job);
+	}
+}
+
+static void on_flow_drain(struct order *order)
+{
+	flow_drain(order->flow);
+}
+
+int backend_flow_drain(struct backend_flow *flow)
+{
+	return order_post((struct order){ .backend = flow->backend, .flow = flow,
+					  .carry_out = on_flow_drain });
+}
+
+static void on_tune(struct order *order)
+{
+	admission_tune(&order->backend->admission, order->flow, order->priority, order->cap);
+}
+
+int backend_flow_tune(struct backend_flow *flow, int priority, int cap)
+{
+	return order_post((struct order){ .backend = flow->backend, .flow = flow,
+					  .priority = priority, .cap = cap,
+					  .carry_out = on_tune });
+}
+
+/* ---- All of it ---- */
 
 static void on_lift(struct order *order)
 {

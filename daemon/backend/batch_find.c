@@ -23,7 +23,7 @@ static enum exchange_take look_at_first(struct exchange *exchange, const char *d
 		return EXCHANGE_ENOUGH;
 	if (!end)
 		return EXCHANGE_GO_ON;
-	if (json_read(&job->backend->reader, job->text.data, job->text.size, &json) == 0) {
+	if (json_read(&job->backend->ground.reader, job->text.data, job->text.size, &json) == 0) {
 		job->form->line(json, &line);
 		job->seen = batch_job_has_mark(job, line.custom_id);
 	}

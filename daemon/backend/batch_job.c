@@ -21,7 +21,7 @@ static void deliver_done(struct message *message)
 
 static void end_exchange(struct batch_job *job)
 {
-	exchange_end(job->backend, &job->exchange);
+	exchange_end(&job->backend->exchanges, &job->exchange);
 	curl_url_cleanup(job->url);
 	job->url = NULL;
 	curl_slist_free_all(job->headers);
@@ -100,7 +100,7 @@ static void take_refusal(struct batch_job *job)
 				   retry_after_usec(exchange_header(exchange, "Retry-After"),
 						    exchange_header(exchange, "retry-after-ms"), clock_wall_usec()) };
 
-	refusal_read(batch->target, &job->backend->reader, NULL, exchange->reply.data, exchange->reply.size,
+	refusal_read(batch->target, &job->backend->ground.reader, NULL, exchange->reply.data, exchange->reply.size,
 		     &attempt);
 	batch->wait_usec = attempt.wait_usec;
 	fault_set(&batch->fault, attempt.code, "%d from the batches of %s: %s", attempt.status,
@@ -188,7 +188,7 @@ void batch_job_ask(struct batch_job *job, const struct batch_request *request,
 	};
 	if (job->url && make_headers(job, request->content_type)) {
 		job->exchange.headers = job->headers;
-		if (exchange_start(job->backend, &job->exchange))
+		if (exchange_start(&job->backend->exchanges, &job->exchange))
 			return;
 	}
 	batch_job_fail(job, BATCH_LATER, "out of memory");
@@ -221,8 +221,8 @@ struct json_value *batch_job_read_reply(struct batch_job *job)
 	struct buffer *reply = &job->exchange.reply;
 	struct json_value *json = NULL;
 
-	job->backend->reader.n_rewritten = 0;
-	if (reply->size > 0 && json_read(&job->backend->reader, reply->data, reply->size, &json) == 0 &&
+	job->backend->ground.reader.n_rewritten = 0;
+	if (reply->size > 0 && json_read(&job->backend->ground.reader, reply->data, reply->size, &json) == 0 &&
 	    json_is(json, JSON_OBJECT))
 		return json;
 	batch_job_fail_exchange(job, "what it answered is no JSON object");

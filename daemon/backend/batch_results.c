@@ -4,6 +4,7 @@
 
 #include "daemon/backend/allowance.h"
 #include "daemon/backend/batch_job.h"
+#include "daemon/backend/endpoint.h"
 
 #define LINE_HEAD_MAX 4096u // in which one says whose it is
 #define RESULTS_OUT_MAX 16 // at once with who takes them, and
@@ -28,7 +29,7 @@ static void on_back(struct message *message)
 void batch_result_give_back(struct backend *backend, struct batch_result *result)
 {
 	result->message.deliver = on_back;
-	loop_post(backend->loop, &result->message);
+	loop_post(backend->ground.loop, &result->message);
 }
 
 static void deliver_result(struct message *message)
@@ -62,7 +63,7 @@ static void read_result(struct batch_job *job, const struct batch_line *line, st
 	if (line->unasked) {
 		attempt_fail(&attempt, ATTEMPT_RETRY, "the batch ended before it was asked");
 	} else if (line->answer) {
-		answer_begin(&whole, &result->call, &job->backend->reader, NULL, &attempt);
+		answer_begin(&whole, &result->call, &job->backend->ground.reader, NULL, &attempt);
 		answer_end_read(&whole, line->answer);
 		answer_done(&whole);
 	} else {
@@ -148,10 +149,10 @@ static void take_line(struct batch_job *job, char *text, size_t size)
 	size_t replaced = 0, weight = size;
 	char *copy = NULL;
 
-	job->backend->reader.n_rewritten = 0;
+	job->backend->ground.reader.n_rewritten = 0;
 	if (size == 0 || json_clean(&text, &size, &copy, &replaced) < 0)
 		return;
-	if (json_read(&job->backend->reader, text, size, &json) < 0 || !json_is(json, JSON_OBJECT)) {
+	if (json_read(&job->backend->ground.reader, text, size, &json) < 0 || !json_is(json, JSON_OBJECT)) {
 		free(copy);
 		return;
 	}

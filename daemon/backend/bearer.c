@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/core.h"
+#include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/service_account.h"
-#include "daemon/backend/exchange.h"
+#include "daemon/backend/dialect/target.h"
+#include "daemon/backend/limits/retry.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/loop.h"
 #include "proto/limits.h"
@@ -18,8 +19,10 @@
 #define RENEWAL_AGAIN_USEC (10 * USEC_PER_SEC) // after one that failed
 #define WORDS_MAX 300 // of a refusal's
 
-void bearers_init(struct bearers *bearers)
+void bearers_init(struct bearers *bearers, struct ground *ground, struct exchanges *exchanges)
 {
+	bearers->ground = ground;
+	bearers->exchanges = exchanges;
 	TAILQ_INIT(&bearers->all);
 }
 
@@ -37,13 +40,13 @@ static void drop_token(struct bearer *bearer)
 	free(bearer->token);
 	bearer->token = NULL;
 	bearer->accepted = false;
-	bearer->number = ++bearer->backend->bearers.n_tokens;
+	bearer->number = ++bearer->bearers->n_tokens;
 }
 
 /* The exchange is over, wherever it was. */
 static void end_exchange(struct bearer *bearer)
 {
-	exchange_end(bearer->backend, &bearer->exchange);
+	exchange_end(bearer->bearers->exchanges, &bearer->exchange);
 	curl_slist_free_all(bearer->headers);
 	bearer->headers = NULL;
 	wipe(&bearer->form);
@@ -52,7 +55,7 @@ static void end_exchange(struct bearer *bearer)
 
 static void bearer_free(struct bearer *bearer)
 {
-	TAILQ_REMOVE(&bearer->backend->bearers.all, bearer, of_all);
+	TAILQ_REMOVE(&bearer->bearers->all, bearer, of_all);
 	end_exchange(bearer);
 	drop_token(bearer);
 	llm_target_unref(bearer->target);
@@ -85,7 +88,7 @@ void bearers_done(struct bearers *bearers)
 static void fail(struct bearer *bearer, const struct attempt *failed)
 {
 	end_exchange(bearer);
-	bearer->renew_usec = bearer->backend->now_usec + RENEWAL_AGAIN_USEC;
+	bearer->renew_usec = bearer->bearers->ground->now_usec + RENEWAL_AGAIN_USEC;
 	bearer->asked(bearer, failed);
 }
 
@@ -100,7 +103,7 @@ static void fail_saying(struct bearer *bearer, enum attempt_class class, const c
 
 static bool take_token(struct bearer *bearer, const char *token, int64_t lasts_usec)
 {
-	int64_t now_usec = bearer->backend->now_usec;
+	int64_t now_usec = bearer->bearers->ground->now_usec;
 	char *copy = strdup(token);
 
 	if (!copy)
@@ -119,7 +122,7 @@ static bool take_token(struct bearer *bearer, const char *token, int64_t lasts_u
 static void say_refusal(struct bearer *bearer, int status, struct attempt *attempt)
 {
 	const char *uri = bearer->target->account->token_uri;
-	const char *words = service_account_refusal(&bearer->backend->reader, bearer->exchange.reply.data,
+	const char *words = service_account_refusal(&bearer->bearers->ground->reader, bearer->exchange.reply.data,
 						    bearer->exchange.reply.size);
 	char text[WORDS_MAX + 1] = "";
 	size_t size = words ? utf8_cut(words, strlen(words), WORDS_MAX) : 0;
@@ -167,7 +170,7 @@ static void on_asked(struct exchange *exchange)
 		read_refusal(bearer, exchange->status);
 		return;
 	}
-	r = service_account_read(&bearer->backend->reader, exchange->reply.data, exchange->reply.size, &token,
+	r = service_account_read(&bearer->bearers->ground->reader, exchange->reply.data, exchange->reply.size, &token,
 				 &lasts_usec);
 	if (r == 0 && !take_token(bearer, token, lasts_usec))
 		r = -ENOMEM;
@@ -194,7 +197,7 @@ static bool ask(struct bearer *bearer)
 		.reply_max = SERVICE_ACCOUNT_REPLY_MAX,
 		.done = on_asked,
 	};
-	return bearer->headers && exchange_start(bearer->backend, &bearer->exchange);
+	return bearer->headers && exchange_start(bearer->bearers->exchanges, &bearer->exchange);
 }
 
 /* ---- What is signed ---- */
@@ -205,7 +208,7 @@ static void on_signed(struct message *message)
 	struct bearer *bearer =
 		(struct bearer *)((char *)message - offsetof(struct bearer, message));
 
-	bearer->backend->now_usec = clock_monotonic_usec();
+	bearer->bearers->ground->now_usec = clock_monotonic_usec();
 	bearer->state = BEARER_RESTING;
 	if (bearer->forgotten) {
 		bearer_free(bearer);
@@ -233,7 +236,7 @@ static void sign(struct message *message)
 	bearer->signing = service_account_sign(bearer->target->account, clock_wall_usec(), &bearer->form,
 					       &bearer->assertion);
 	bearer->message.deliver = on_signed;
-	loop_post(bearer->backend->loop, &bearer->message);
+	loop_post(bearer->bearers->ground->loop, &bearer->message);
 }
 
 static bool start_signer(struct bearers *bearers)
@@ -250,7 +253,7 @@ static bool start_signer(struct bearers *bearers)
 
 void bearer_renew(struct bearer *bearer)
 {
-	struct bearers *bearers = &bearer->backend->bearers;
+	struct bearers *bearers = bearer->bearers;
 
 	if (bearer->state != BEARER_RESTING)
 		return;
@@ -265,28 +268,24 @@ void bearer_renew(struct bearer *bearer)
 
 /* ---- Of each attempt ---- */
 
-struct bearer *bearer_get(struct endpoint *endpoint,
+struct bearer *bearer_new(struct bearers *bearers, struct llm_target *target,
 			  void (*asked)(struct bearer *bearer, const struct attempt *failed))
 {
-	struct bearer *bearer = endpoint->bearer;
+	struct bearer *bearer = calloc(1, sizeof(*bearer));
 
-	if (bearer)
-		return bearer;
-	bearer = calloc(1, sizeof(*bearer));
 	if (!bearer)
 		return NULL;
-	bearer->backend = endpoint->backend;
-	bearer->target = llm_target_ref(endpoint->target);
+	bearer->bearers = bearers;
+	bearer->target = llm_target_ref(target);
 	bearer->asked = asked;
 	TAILQ_INIT(&bearer->jobs);
-	TAILQ_INSERT_TAIL(&endpoint->backend->bearers.all, bearer, of_all);
-	endpoint->bearer = bearer;
+	TAILQ_INSERT_TAIL(&bearers->all, bearer, of_all);
 	return bearer;
 }
 
 bool bearer_is_good(struct bearer *bearer)
 {
-	int64_t now_usec = bearer->backend->now_usec;
+	int64_t now_usec = bearer->bearers->ground->now_usec;
 
 	if (!bearer->token || now_usec >= bearer->expires_usec)
 		return false;
@@ -295,25 +294,23 @@ bool bearer_is_good(struct bearer *bearer)
 	return true;
 }
 
-bool bearer_hand_over(const struct bearer *bearer, struct job *job)
+bool bearer_hand_over(const struct bearer *bearer, struct llm_target *target)
 {
-	job->bearer_number = bearer->number;
-	return target_set_bearer(job->call->target, bearer->token, bearer->number) == 0;
+	return target_set_bearer(target, bearer->token, bearer->number) == 0;
 }
 
-bool bearer_expired(struct job *job, const struct attempt *attempt)
+bool bearer_expired(struct bearer *bearer, int64_t number, const struct attempt *attempt)
 {
-	struct bearer *bearer = job->endpoint->bearer;
 	bool was_good;
 
-	if (!job->call->target->account || attempt->status == 0)
+	if (attempt->status == 0)
 		return false;
 	if (attempt->status != 401) {
-		bearer->accepted |= job->bearer_number == bearer->number;
+		bearer->accepted |= number == bearer->number;
 		return false;
 	}
-	if (job->bearer_number != bearer->number) // there is another one since, or none
-		return job->bearer_number != bearer->refused_number;
+	if (number != bearer->number) // there is another one since, or none
+		return number != bearer->refused_number;
 	was_good = bearer->accepted;
 	if (!was_good)
 		bearer->refused_number = bearer->number;

@@ -13,15 +13,14 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/backend/admission.h"
 #include "daemon/backend/exchange.h"
+#include "daemon/backend/ground.h"
 #include "daemon/backend/wire/buffer.h"
 #include "daemon/base/loop.h"
 
 struct attempt;
-struct backend;
-struct endpoint;
-struct job;
+struct bearers;
+struct llm_target;
 
 enum bearer_state {
 	BEARER_RESTING,
@@ -31,7 +30,7 @@ enum bearer_state {
 
 struct bearer {
 	TAILQ_ENTRY(bearer) of_all; // bearers::all
-	struct backend *backend;
+	struct bearers *bearers;
 	struct llm_target *target; // the endpoint's, a reference
 	bool forgotten; // ends with what the signer gives back
 	enum bearer_state state;
@@ -53,25 +52,27 @@ struct bearer {
 TAILQ_HEAD(bearer_list, bearer);
 
 struct bearers {
+	struct ground *ground;
+	struct exchanges *exchanges;
 	struct bearer_list all;
 	int64_t n_tokens; // that any had: a target may outlive the endpoint that it had one of
 	struct loop *signer; // NULL: there was none yet
 };
 
-void bearers_init(struct bearers *bearers);
+void bearers_init(struct bearers *bearers, struct ground *ground, struct exchanges *exchanges);
 /* The endpoints are gone. */
 void bearers_done(struct bearers *bearers);
 
-/* The endpoint's, which tells `asked` what becomes of each exchange. NULL: no memory. */
-struct bearer *bearer_get(struct endpoint *endpoint,
+/* An endpoint's, which tells `asked` what becomes of each exchange. NULL: no memory. */
+struct bearer *bearer_new(struct bearers *bearers, struct llm_target *target,
 			  void (*asked)(struct bearer *bearer, const struct attempt *failed));
 /* Whether there is a token, which is renewed in time. */
 bool bearer_is_good(struct bearer *bearer);
 /* Begins an exchange, unless one is under way; it may be over at once. */
 void bearer_renew(struct bearer *bearer);
-/* The token to the job's target, for its dialect to send; false: no memory. */
-bool bearer_hand_over(const struct bearer *bearer, struct job *job);
-/* What the job's attempt came to: whether it says that the token is good no more. */
-bool bearer_expired(struct job *job, const struct attempt *attempt);
+/* The token to a call's target, for its dialect to send; false: no memory. */
+bool bearer_hand_over(const struct bearer *bearer, struct llm_target *target);
+/* What an attempt with the token of that number came to: whether it says that this is good no more. */
+bool bearer_expired(struct bearer *bearer, int64_t number, const struct attempt *attempt);
 /* Nothing waits for it. NULL is fine. */
 void bearer_forget(struct bearer *bearer);

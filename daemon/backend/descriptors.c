@@ -5,9 +5,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "daemon/backend/core.h"
-#include "daemon/backend/flow_reply.h"
-#include "daemon/backend/multi.h"
+#include "daemon/backend/limits/retry.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/file_share.h"
 #include "daemon/base/hash.h"
@@ -16,12 +14,13 @@
 #define RETRY_FIRST_USEC (100 * USEC_PER_MSEC)
 #define RETRY_LAST_USEC (5 * USEC_PER_SEC)
 
-static void set_retry(struct backend *backend)
+static void set_retry(struct descriptors *descriptors)
 {
-	int64_t usec = retry_grown_usec(RETRY_FIRST_USEC, RETRY_LAST_USEC,
-					backend->descriptors.n_short, random_fraction(&backend->random));
+	struct ground *ground = descriptors->ground;
+	int64_t usec = retry_grown_usec(RETRY_FIRST_USEC, RETRY_LAST_USEC, descriptors->n_short,
+					random_fraction(&ground->random));
 
-	deadline_set(&backend->deadlines, &backend->descriptors.retry, backend->now_usec + usec);
+	deadline_set(&ground->deadlines, &descriptors->retry, ground->now_usec + usec);
 }
 
 /* No shortage was met since it was set: more may go at once. */
@@ -29,35 +28,29 @@ static void on_retry(struct deadline *deadline)
 {
 	struct descriptors *descriptors =
 		(struct descriptors *)((char *)deadline - offsetof(struct descriptors, retry));
-	struct backend *backend =
-		(struct backend *)((char *)descriptors - offsetof(struct backend, descriptors));
-	struct pool *pool;
 
 	descriptors->waits = false;
 	descriptors->ceiling += descriptors->ceiling / 4 + 1;
-	if (descriptors->ceiling < backend->admission.slots.total) {
-		set_retry(backend);
+	if (descriptors->ceiling < descriptors->slots->total) {
+		set_retry(descriptors);
 		return;
 	}
 	descriptors->ceiling = descriptors->n_short = 0;
-	TAILQ_FOREACH(pool, &backend->pools, of_all) {
-		if (pool->multi)
-			multi_keep(pool->multi, BACKEND_CONNECTIONS_MAX);
-	}
+	descriptors->eased = true;
 }
 
-int descriptors_init(struct backend *backend)
+int descriptors_init(struct descriptors *descriptors, struct ground *ground, const struct fair *slots)
 {
-	struct descriptors *descriptors = &backend->descriptors;
-
+	descriptors->ground = ground;
+	descriptors->slots = slots;
 	descriptors->retry.passed = on_retry;
 	descriptors->max_sockets = (int)file_share();
-	return deadlines_reserve(&backend->deadlines, 1);
+	return deadlines_reserve(&ground->deadlines, 1);
 }
 
-void descriptors_done(struct backend *backend)
+void descriptors_done(struct descriptors *descriptors)
 {
-	deadline_unset(&backend->deadlines, &backend->descriptors.retry);
+	deadline_unset(&descriptors->ground->deadlines, &descriptors->retry);
 }
 
 bool descriptors_are_out(void)
@@ -70,38 +63,19 @@ bool descriptors_are_out(void)
 	return false;
 }
 
-/* Pools that are not in use close all, the others come down to what they use. */
-void descriptors_give_way(struct backend *backend)
+void descriptors_short(struct descriptors *descriptors)
 {
-	struct pool *pool;
-
-	if (!backend->descriptors.give_way)
-		return;
-	backend->descriptors.give_way = false;
-	TAILQ_FOREACH(pool, &backend->pools, of_all) {
-		if (pool->n_busy == 0)
-			pool_forget(pool);
-		else if (pool->multi)
-			multi_keep(pool->multi, pool->n_busy);
-	}
-}
-
-void descriptors_short(struct job *job)
-{
-	struct backend *backend = job->backend;
-	struct descriptors *descriptors = &backend->descriptors;
-	int64_t n = backend->admission.slots.used;
+	int64_t n = descriptors->slots->used;
 
 	if (descriptors->ceiling == 0)
 		log_warning("file descriptors have run out (%d are connections to endpoints): "
 			    "calls wait; raise LimitNOFILE= or lower max_calls",
 			    descriptors->n_sockets);
-	flow_notice(job, "the daemon has too few file descriptors: calls wait for each other");
 	descriptors->ceiling = n > 0 ? n : 1;
 	descriptors->waits = true;
 	descriptors->n_short++;
 	descriptors->give_way = true;
-	set_retry(backend);
+	set_retry(descriptors);
 }
 
 void descriptors_freed(struct descriptors *descriptors)
@@ -109,11 +83,8 @@ void descriptors_freed(struct descriptors *descriptors)
 	descriptors->waits = false;
 }
 
-bool descriptors_allow_call(const struct backend *backend)
+bool descriptors_allow_call(const struct descriptors *descriptors)
 {
-	const struct descriptors *descriptors = &backend->descriptors;
-
 	return !descriptors->waits &&
-	       (descriptors->ceiling == 0 ||
-		backend->admission.slots.used < descriptors->ceiling);
+	       (descriptors->ceiling == 0 || descriptors->slots->used < descriptors->ceiling);
 }

@@ -12,23 +12,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/base/deadline.h"
-
-struct backend;
-struct job;
+#include "daemon/backend/ground.h"
+#include "daemon/base/fair.h"
 
 struct descriptors {
+	struct ground *ground;
+	const struct fair *slots; // of calls in flight
 	int n_sockets; // that lead to endpoints
 	int max_sockets;
 	bool waits; // nothing is issued
 	bool give_way; // idle connections, when curl is not at work
+	bool eased; // they may stay again
 	int64_t ceiling; // calls in flight at most; 0: no shortage was met lately
 	int64_t n_short; // in a row
 	struct deadline retry;
 };
 
-int descriptors_init(struct backend *backend); // -ENOMEM
-void descriptors_done(struct backend *backend);
+int descriptors_init(struct descriptors *descriptors, struct ground *ground, const struct fair *slots); // -ENOMEM
+void descriptors_done(struct descriptors *descriptors);
 
 /* Whether one more may be opened for a connection. */
 static inline bool descriptors_allow_socket(const struct descriptors *descriptors)
@@ -38,10 +39,8 @@ static inline bool descriptors_allow_socket(const struct descriptors *descriptor
 /* Whether the process cannot open anything at this moment. */
 bool descriptors_are_out(void);
 
-/* The job's attempt, which is over, met a shortage. */
-void descriptors_short(struct job *job);
-/* At a turn's end: idle connections give way, if there was a shortage. */
-void descriptors_give_way(struct backend *backend);
+/* A call, which is over, met a shortage. */
+void descriptors_short(struct descriptors *descriptors);
 /* A call has left flight. */
 void descriptors_freed(struct descriptors *descriptors);
-bool descriptors_allow_call(const struct backend *backend);
+bool descriptors_allow_call(const struct descriptors *descriptors);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/backend/admission.h"
 #include "daemon/backend/allowance.h"
+#include "daemon/backend/core.h"
 #include "daemon/backend/hold.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
@@ -32,7 +34,7 @@ static void origin_release(struct backend *backend, struct origin *origin)
 	llm_target_unref(origin->target);
 	free(origin);
 	pool->n_origins--;
-	pool_release(pool);
+	pool_release(&backend->pools, pool);
 }
 
 static void endpoint_free(struct endpoint *endpoint)
@@ -43,11 +45,11 @@ static void endpoint_free(struct endpoint *endpoint)
 	admission_forget(endpoint);
 	if (endpoint->ready)
 		TAILQ_REMOVE(&backend->admission.ready, endpoint, of_ready);
-	deadline_unset(&backend->deadlines, &endpoint->pause.until);
-	deadline_unset(&backend->deadlines, &endpoint->outage.until);
-	deadline_unset(&backend->deadlines, &endpoint->paced.until);
-	deadline_unset(&backend->deadlines, &endpoint->spent.until);
-	deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
+	deadline_unset(&backend->ground.deadlines, &endpoint->pause.until);
+	deadline_unset(&backend->ground.deadlines, &endpoint->outage.until);
+	deadline_unset(&backend->ground.deadlines, &endpoint->paced.until);
+	deadline_unset(&backend->ground.deadlines, &endpoint->spent.until);
+	deadlines_release(&backend->ground.deadlines, ENDPOINT_DEADLINES);
 	for (unsigned gate = GATE_PAUSE; gate <= GATE_SPENT; gate *= 2)
 		hold_over(endpoint, gate);
 	if (endpoint->breaker.state != BREAKER_CLOSED)
@@ -117,7 +119,7 @@ static struct origin *origin_get(struct backend *backend, struct llm_target *tar
 	origin->pool = pool;
 	origin->target = llm_target_ref(target);
 	origin->name = target->origin;
-	origin->connects = pool->backend->transports[target->dialect->transport]->connects;
+	origin->connects = backend->transports[target->dialect->transport]->connects;
 	origin->state = origin->connects ? ORIGIN_COLD : ORIGIN_WARM;
 	pool->n_origins++;
 	table_add(table, &origin->node, hash);
@@ -146,7 +148,7 @@ static void on_resume(struct deadline *deadline)
 {
 	struct endpoint *endpoint =
 		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, pause.until));
-	int64_t now_usec = endpoint->backend->now_usec;
+	int64_t now_usec = endpoint->backend->ground.now_usec;
 
 	endpoint->resumed = true;
 	pace_resumed(&endpoint->pace,
@@ -158,7 +160,7 @@ void endpoint_resume(struct endpoint *endpoint)
 {
 	if (!gate_is_closed(&endpoint->pause))
 		return;
-	deadline_unset(&endpoint->backend->deadlines, &endpoint->pause.until);
+	deadline_unset(&endpoint->backend->ground.deadlines, &endpoint->pause.until);
 	on_resume(&endpoint->pause.until);
 }
 
@@ -168,13 +170,13 @@ static struct endpoint *endpoint_new(struct backend *backend, struct llm_target 
 	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
 	struct origin *origin;
 
-	if (!endpoint || deadlines_reserve(&backend->deadlines, ENDPOINT_DEADLINES) < 0) {
+	if (!endpoint || deadlines_reserve(&backend->ground.deadlines, ENDPOINT_DEADLINES) < 0) {
 		free(endpoint);
 		return NULL;
 	}
 	origin = origin_get(backend, target, pool);
 	if (!origin) {
-		deadlines_release(&backend->deadlines, ENDPOINT_DEADLINES);
+		deadlines_release(&backend->ground.deadlines, ENDPOINT_DEADLINES);
 		free(endpoint);
 		return NULL;
 	}
@@ -217,7 +219,7 @@ int endpoint_get(struct backend *backend, struct llm_target *target, int64_t use
 	struct endpoint *endpoint = find(endpoints, target, owner, hash);
 
 	if (!endpoint) {
-		struct pool *pool = pool_get(backend, owner);
+		struct pool *pool = pool_get(&backend->pools, &backend->ground, owner);
 
 		if (!pool)
 			return -ENOMEM;
@@ -227,7 +229,7 @@ int endpoint_get(struct backend *backend, struct llm_target *target, int64_t use
 		endpoint = endpoint_new(backend, target, pool);
 		pool->n_origins--;
 		if (!endpoint) {
-			pool_release(pool);
+			pool_release(&backend->pools, pool);
 			return -ENOMEM;
 		}
 		table_add(&endpoints->table, &endpoint->node, hash);
@@ -284,7 +286,7 @@ void endpoint_issued(struct job *job)
 {
 	struct endpoint *endpoint = job->endpoint;
 	struct origin *origin = endpoint->origin;
-	int64_t now_usec = endpoint->backend->now_usec;
+	int64_t now_usec = endpoint->backend->ground.now_usec;
 
 	if (origin->connects && origin->state == ORIGIN_WARM && origin->in_flight == 0 &&
 	    now_usec - origin->used_usec > WARM_USEC)
@@ -303,7 +305,7 @@ void endpoint_issued(struct job *job)
 void endpoint_ended(struct endpoint *endpoint)
 {
 	endpoint->origin->in_flight--;
-	endpoint->origin->used_usec = endpoint->backend->now_usec;
+	endpoint->origin->used_usec = endpoint->backend->ground.now_usec;
 	endpoint->in_flight--;
 	admission_consider(&endpoint->backend->admission, endpoint);
 }
@@ -314,7 +316,7 @@ void endpoint_settled(struct job *job, const struct attempt *attempt)
 
 	if (!allowance_settle(job, attempt) || !gate_is_closed(&endpoint->spent))
 		return;
-	deadline_unset(&endpoint->backend->deadlines, &endpoint->spent.until);
+	deadline_unset(&endpoint->backend->ground.deadlines, &endpoint->spent.until);
 	on_spent(&endpoint->spent.until);
 }
 
@@ -361,7 +363,7 @@ void endpoint_succeeded(struct endpoint *endpoint, const struct job *job, int64_
 	endpoint->answered++;
 	endpoint->wait_streak = 0;
 	if (aimd_succeeded(&endpoint->working, job->among, latency_usec, endpoint->in_flight,
-			   endpoint->backend->now_usec))
+			   endpoint->backend->ground.now_usec))
 		admission_consider(&endpoint->backend->admission, endpoint);
 }
 
@@ -369,7 +371,7 @@ void endpoint_failed(struct endpoint *endpoint)
 {
 	endpoint->errors++;
 	aimd_failed(&endpoint->working, endpoint->in_flight);
-	pace_failed(&endpoint->pace, endpoint->backend->now_usec);
+	pace_failed(&endpoint->pace, endpoint->backend->ground.now_usec);
 }
 
 const char *endpoint_failure(const struct endpoint *endpoint, const struct attempt *attempt,
@@ -392,7 +394,7 @@ const char *endpoint_failure(const struct endpoint *endpoint, const struct attem
 /* How long, from now on; 0: the pause that there is will do. */
 static int64_t wait_of(struct endpoint *endpoint, int64_t asked_usec)
 {
-	double random = random_fraction(&endpoint->backend->random);
+	double random = random_fraction(&endpoint->backend->ground.random);
 
 	if (asked_usec >= 0)
 		return retry_floor_usec(asked_usec, random);
@@ -405,7 +407,7 @@ static int64_t wait_of(struct endpoint *endpoint, int64_t asked_usec)
 /* What a refusal says of the number of calls, or of their rate. */
 static void learn(struct endpoint *endpoint, struct job *job)
 {
-	int64_t now_usec = endpoint->backend->now_usec;
+	int64_t now_usec = endpoint->backend->ground.now_usec;
 	/* Others went through since this one was refused before: it is about this one. */
 	bool odd = job->refused_at > 0 && endpoint->answered >= job->refused_at;
 
@@ -424,8 +426,8 @@ void endpoint_wait(struct endpoint *endpoint, struct job *job, const struct atte
 	endpoint->waits++;
 	if (attempt->status == 429)
 		learn(endpoint, job);
-	gate_close(&endpoint->pause, &backend->deadlines,
-		   backend->now_usec + wait_of(endpoint, attempt->wait_usec),
+	gate_close(&endpoint->pause, &backend->ground.deadlines,
+		   backend->ground.now_usec + wait_of(endpoint, attempt->wait_usec),
 		   "it asks for a pause: %s", endpoint_failure(endpoint, attempt, failure));
 	if (!was_closed)
 		admission_gates(&backend->admission, endpoint);

@@ -2,15 +2,17 @@
 
 #include <string.h>
 
-#include "daemon/backend/core.h"
+#include "daemon/backend/dialect/answer.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/loop.h"
 
 #define CONNECTIONS_MAX BACKEND_CALLS_MAX
 #define REFUSAL_BYTES REFUSAL_BODY_MAX // of an error, where the body is taken piece by piece
 
-void exchanges_init(struct exchanges *exchanges)
+void exchanges_init(struct exchanges *exchanges, struct ground *ground, struct descriptors *descriptors)
 {
+	exchanges->ground = ground;
+	exchanges->descriptors = descriptors;
 	TAILQ_INIT(&exchanges->all);
 }
 
@@ -118,12 +120,10 @@ static bool set_path(struct exchange *exchange)
 	       SET(CURLOPT_CONNECTTIMEOUT_MS, (long)((target->connect_usec + 999) / 1000));
 }
 
-bool exchange_start(struct backend *backend, struct exchange *exchange)
+bool exchange_start(struct exchanges *exchanges, struct exchange *exchange)
 {
-	struct exchanges *exchanges = &backend->exchanges;
-
-	if (!exchanges->multi && multi_new(loop_base(backend->loop), CONNECTIONS_MAX, &backend->descriptors,
-					   &exchanges->multi) < 0)
+	if (!exchanges->multi && multi_new(loop_base(exchanges->ground->loop), CONNECTIONS_MAX,
+					   exchanges->descriptors, &exchanges->multi) < 0)
 		return false;
 	exchange->sockets = (struct multi_sockets){ .multi = exchanges->multi };
 	exchange->easy = curl_easy_init();
@@ -142,16 +142,16 @@ void exchange_go_on(struct exchange *exchange)
 	(void)curl_easy_pause(exchange->easy, CURLPAUSE_CONT);
 }
 
-void exchange_end(struct backend *backend, struct exchange *exchange)
+void exchange_end(struct exchanges *exchanges, struct exchange *exchange)
 {
 	struct exchange *each;
 
-	TAILQ_FOREACH(each, &backend->exchanges.all, of_all)
+	TAILQ_FOREACH(each, &exchanges->all, of_all)
 		if (each == exchange)
 			break;
 	if (each) {
-		TAILQ_REMOVE(&backend->exchanges.all, exchange, of_all);
-		multi_remove(backend->exchanges.multi, exchange->easy);
+		TAILQ_REMOVE(&exchanges->all, exchange, of_all);
+		multi_remove(exchanges->multi, exchange->easy);
 	}
 	if (exchange->easy)
 		curl_easy_cleanup(exchange->easy);
@@ -164,9 +164,9 @@ void exchange_end(struct backend *backend, struct exchange *exchange)
 
 /* ---- The turn ---- */
 
-static void finish(struct backend *backend, struct exchange *exchange, const char *trouble)
+static void finish(struct exchanges *exchanges, struct exchange *exchange, const char *trouble)
 {
-	TAILQ_REMOVE(&backend->exchanges.all, exchange, of_all);
+	TAILQ_REMOVE(&exchanges->all, exchange, of_all);
 	exchange->status = status_of(exchange);
 	exchange->trouble = exchange->stopped ? NULL :
 			    exchange->too_large ? "its answer is too large" : trouble;
@@ -182,24 +182,23 @@ static void on_done(void *userdata, CURL *easy, CURLcode result)
 										   curl_easy_strerror(result));
 }
 
-int64_t exchanges_due_usec(const struct backend *backend)
+int64_t exchanges_due_usec(const struct exchanges *exchanges)
 {
-	const struct multi *multi = backend->exchanges.multi;
+	const struct multi *multi = exchanges->multi;
 
 	return multi ? multi_due_usec(multi) : DEADLINE_NEVER;
 }
 
-void exchanges_kick(struct backend *backend)
+void exchanges_kick(struct exchanges *exchanges)
 {
-	struct multi *multi = backend->exchanges.multi;
+	struct multi *multi = exchanges->multi;
 
-	if (multi && multi_due_usec(multi) <= backend->now_usec)
+	if (multi && multi_due_usec(multi) <= exchanges->ground->now_usec)
 		multi_kick(multi);
 }
 
-static void repair(struct backend *backend)
+static void repair(struct exchanges *exchanges)
 {
-	struct exchanges *exchanges = &backend->exchanges;
 	struct exchange_list broken = TAILQ_HEAD_INITIALIZER(broken);
 	struct exchange *exchange;
 	struct multi *multi = exchanges->multi;
@@ -211,19 +210,19 @@ static void repair(struct backend *backend)
 	while ((exchange = TAILQ_FIRST(&broken))) {
 		TAILQ_REMOVE(&broken, exchange, of_all);
 		TAILQ_INSERT_TAIL(&exchanges->all, exchange, of_all);
-		finish(backend, exchange, "its connection had to be closed");
+		finish(exchanges, exchange, "its connection had to be closed");
 	}
 	multi_free(multi);
 }
 
-void exchanges_collect(struct backend *backend)
+void exchanges_collect(struct exchanges *exchanges)
 {
-	struct multi *multi = backend->exchanges.multi;
+	struct multi *multi = exchanges->multi;
 
 	if (!multi)
 		return;
-	while (multi_drain(multi, DEADLINE_NEVER, on_done, backend))
+	while (multi_drain(multi, DEADLINE_NEVER, on_done, exchanges))
 		;
 	if (multi_is_broken(multi))
-		repair(backend);
+		repair(exchanges);
 }

@@ -10,10 +10,11 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/backend/ground.h"
 #include "daemon/backend/multi.h"
 #include "daemon/backend/wire/buffer.h"
 
-struct backend;
+struct descriptors;
 struct llm_target;
 
 enum exchange_take {
@@ -52,22 +53,24 @@ struct exchange {
 TAILQ_HEAD(exchange_list, exchange);
 
 struct exchanges {
+	struct ground *ground;
+	struct descriptors *descriptors;
 	struct exchange_list all;
 	struct multi *multi; // whose transfers they all are; NULL: there was none yet
 };
 
-void exchanges_init(struct exchanges *exchanges);
+void exchanges_init(struct exchanges *exchanges, struct ground *ground, struct descriptors *descriptors);
 /* None is under way. */
 void exchanges_done(struct exchanges *exchanges);
 
 /* What is its own is zeroed. False: no memory, and nothing has begun. */
-bool exchange_start(struct backend *backend, struct exchange *exchange);
+bool exchange_start(struct exchanges *exchanges, struct exchange *exchange);
 void exchange_go_on(struct exchange *exchange);
 /* It is over, or is to be; what came of it is gone. One that was never started too. */
-void exchange_end(struct backend *backend, struct exchange *exchange);
+void exchange_end(struct exchanges *exchanges, struct exchange *exchange);
 const char *exchange_header(const struct exchange *exchange, const char *name); // or NULL
 
 /* Parts of the backend's turn. */
-int64_t exchanges_due_usec(const struct backend *backend); // or DEADLINE_NEVER
-void exchanges_kick(struct backend *backend);
-void exchanges_collect(struct backend *backend);
+int64_t exchanges_due_usec(const struct exchanges *exchanges); // or DEADLINE_NEVER
+void exchanges_kick(struct exchanges *exchanges);
+void exchanges_collect(struct exchanges *exchanges);

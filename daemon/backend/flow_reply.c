@@ -70,7 +70,7 @@ __attribute__((format(printf, 3, 0))) static bool post(const struct backend_flow
 void flow_notice(struct job *job, const char *format, ...)
 {
 	struct lane *lane = job->lane;
-	int64_t now_usec = job->backend->now_usec;
+	int64_t now_usec = job->backend->ground.now_usec;
 	va_list arguments;
 
 	if (!lane->flow->options.notice ||

@@ -66,7 +66,7 @@ static void set_long(struct endpoint *endpoint, enum gate_kind kind, bool is_lon
 
 void hold_if_long(struct endpoint *endpoint, const struct gate *gate, enum gate_kind kind)
 {
-	if (gate_left_usec(gate, endpoint->backend->now_usec) > LONG_USEC)
+	if (gate_left_usec(gate, endpoint->backend->ground.now_usec) > LONG_USEC)
 		set_long(endpoint, kind, true);
 }
 
@@ -87,7 +87,7 @@ static bool tell_held(struct backend_flow *flow)
 		gate = &endpoint->outage; // its probe is on its way
 	return flow_hold(flow, true, "%s: %s; the next is tried in %.1f s",
 			 endpoint->origin->name, gate->why,
-			 (double)gate_left_usec(gate, job->backend->now_usec) / USEC_PER_SEC);
+			 (double)gate_left_usec(gate, job->backend->ground.now_usec) / USEC_PER_SEC);
 }
 
 static bool tell_free(struct backend_flow *flow)
@@ -96,7 +96,7 @@ static bool tell_free(struct backend_flow *flow)
 
 	return flow_hold(flow, false, "%s: calls go again after %.1f s",
 			   job->endpoint->origin->name,
-			   (double)(job->backend->now_usec - flow->held_usec) / USEC_PER_SEC);
+			   (double)(job->backend->ground.now_usec - flow->held_usec) / USEC_PER_SEC);
 }
 
 static void unlook(struct backend *backend, struct backend_flow *flow)
@@ -118,7 +118,7 @@ void hold_tell(struct backend *backend)
 		/* For lack of memory it is told at the next change. */
 		if (held && !flow->held && tell_held(flow)) {
 			flow->held = true;
-			flow->held_usec = backend->now_usec;
+			flow->held_usec = backend->ground.now_usec;
 		} else if (!held && flow->held && tell_free(flow)) {
 			flow->held = false;
 		}

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "daemon/backend/endpoint.h"
+#include "daemon/backend/traffic.h"
 
 struct backend_flow;
 

@@ -17,7 +17,8 @@ static void fail_for_memory(struct job *job)
 
 static void send_with(const struct bearer *bearer, struct job *job)
 {
-	if (bearer_hand_over(bearer, job))
+	job->bearer_number = bearer->number;
+	if (bearer_hand_over(bearer, job->call->target))
 		transfer_start(job);
 	else
 		fail_for_memory(job);
@@ -48,7 +49,10 @@ static void start(struct job *job)
 		transfer_start(job);
 		return;
 	}
-	bearer = bearer_get(job->endpoint, on_asked);
+	bearer = job->endpoint->bearer;
+	if (!bearer)
+		bearer = job->endpoint->bearer =
+			bearer_new(&job->backend->bearers, job->endpoint->target, on_asked);
 	if (!bearer) {
 		fail_for_memory(job);
 	} else if (bearer_is_good(bearer)) {

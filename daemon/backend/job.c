@@ -9,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/admission.h"
+#include "daemon/backend/core.h"
+#include "daemon/backend/endpoint.h"
 #include "daemon/backend/flow_reply.h"
 #include "daemon/backend/hold.h"
 #include "daemon/backend/outage.h"
+#include "daemon/backend/stream.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"
@@ -55,8 +59,8 @@ void call_refuse(struct backend_flow *flow, struct llm_call *call, enum llm_outc
 
 static void job_free(struct job *job)
 {
-	deadline_unset(&job->backend->deadlines, &job->deadline);
-	deadlines_release(&job->backend->deadlines, 1);
+	deadline_unset(&job->backend->ground.deadlines, &job->deadline);
+	deadlines_release(&job->backend->ground.deadlines, 1);
 	buffer_done(&job->body);
 	free(job->first_message);
 	free(job);
@@ -100,7 +104,7 @@ int job_new(struct backend_flow *flow, struct llm_call *call)
 	struct backend *backend = flow->backend;
 	struct job *job = calloc(1, sizeof(*job));
 
-	if (!job || deadlines_reserve(&backend->deadlines, 1) < 0) {
+	if (!job || deadlines_reserve(&backend->ground.deadlines, 1) < 0) {
 		free(job);
 		return -ENOMEM;
 	}
@@ -150,7 +154,7 @@ static void take_out(struct job *job)
 		break;
 	case JOB_BACKING_OFF:
 		job->endpoint->waiting--;
-		deadline_unset(&job->backend->deadlines, &job->deadline);
+		deadline_unset(&job->backend->ground.deadlines, &job->deadline);
 		break;
 	case JOB_IN_FLIGHT:
 		leave_flight(job, transport_of(job)->abort(job));
@@ -165,7 +169,7 @@ void job_start(struct job *job)
 	job->state = JOB_IN_FLIGHT;
 	job->endpoint->waiting--;
 	job->n_issued++;
-	job->started_usec = job->backend->now_usec;
+	job->started_usec = job->backend->ground.now_usec;
 	if (job->call->stream)
 		stream_restart(job->call->stream, job->call->attempts + 1);
 	job->head = job->endpoint->resumed;
@@ -313,7 +317,7 @@ static void back_off(struct job *job, const struct attempt *attempt)
 {
 	struct backend *backend = job->backend;
 	struct llm_call *call = job->call;
-	int64_t backoff_usec = retry_backoff_usec(call->attempts, random_fraction(&backend->random));
+	int64_t backoff_usec = retry_backoff_usec(call->attempts, random_fraction(&backend->ground.random));
 
 	flow_notice(job, "%s: %s%s; attempt %lld of %d in %.1f s", job->endpoint->origin->name,
 		    attempt->message, attempt->status >= 500 ? " (server error)" : "",
@@ -322,7 +326,7 @@ static void back_off(struct job *job, const struct attempt *attempt)
 	job->state = JOB_BACKING_OFF;
 	job->endpoint->waiting++;
 	job->deadline.passed = on_backoff_over;
-	deadline_set(&backend->deadlines, &job->deadline, backend->now_usec + backoff_usec);
+	deadline_set(&backend->ground.deadlines, &job->deadline, backend->ground.now_usec + backoff_usec);
 	hold_look(backend, job->lane->flow);
 }
 
@@ -421,7 +425,7 @@ static bool change_form(struct job *job, const struct attempt *attempt)
 void job_attempted(struct job *job, struct attempt *attempt)
 {
 	struct llm_call *call = job->call;
-	int64_t duration_usec = job->backend->now_usec - job->started_usec;
+	int64_t duration_usec = job->backend->ground.now_usec - job->started_usec;
 
 	leave_flight(job, attempt->connected);
 	endpoint_settled(job, attempt);
@@ -473,7 +477,8 @@ void job_cancel(struct job *job)
 void job_short_of_descriptors(struct job *job)
 {
 	leave_flight(job, /* connected= */ false);
-	descriptors_short(job);
+	flow_notice(job, "the daemon has too few file descriptors: calls wait for each other");
+	descriptors_short(&job->backend->descriptors);
 	if (is_draining(job))
 		job_finish(job, LLM_CANCELLED);
 	else

@@ -1,7 +1,9 @@
 /* What can be done with a call, from when it is handed over until it is back. */
 #pragma once
 
-#include "daemon/backend/core.h"
+#include "daemon/backend/traffic.h"
+
+struct attempt;
 
 int job_new(struct backend_flow *flow, struct llm_call *call); // -ENOMEM
 void job_start(struct job *job); // admitted

@@ -10,7 +10,7 @@ static void deliver_order(struct message *message)
 {
 	struct order *order = (struct order *)message; // its first member
 
-	order->backend->now_usec = clock_monotonic_usec();
+	order->backend->ground.now_usec = clock_monotonic_usec();
 	order->carry_out(order);
 	free(order);
 }
@@ -23,6 +23,6 @@ int order_post(struct order order)
 		return -ENOMEM;
 	*copy = order;
 	copy->message.deliver = deliver_order;
-	loop_post(order.backend->loop, &copy->message);
+	loop_post(order.backend->ground.loop, &copy->message);
 	return 0;
 }

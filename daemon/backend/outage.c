@@ -1,5 +1,8 @@
 #include "daemon/backend/outage.h"
 
+#include "daemon/backend/admission.h"
+#include "daemon/backend/core.h"
+#include "daemon/backend/endpoint.h"
 #include "daemon/backend/flow_reply.h"
 #include "daemon/backend/hold.h"
 #include "daemon/base/clock.h"
@@ -34,7 +37,7 @@ void outage_left(struct job *job)
 void outage_notice(struct job *job, const struct gate *gate)
 {
 	flow_notice(job, "%s: %s; nothing is issued there for %.1f s", job->endpoint->origin->name,
-		    gate->why, (double)gate_left_usec(gate, job->backend->now_usec) / USEC_PER_SEC);
+		    gate->why, (double)gate_left_usec(gate, job->backend->ground.now_usec) / USEC_PER_SEC);
 }
 
 bool outage_failed(struct job *job, const struct attempt *attempt)
@@ -47,10 +50,10 @@ bool outage_failed(struct job *job, const struct attempt *attempt)
 
 	if (!job->lane->answered)
 		return false;
-	wait_usec = breaker_failed(&endpoint->breaker, job->probe, random_fraction(&backend->random));
+	wait_usec = breaker_failed(&endpoint->breaker, job->probe, random_fraction(&backend->ground.random));
 	if (wait_usec > 0) {
 		endpoint->outage.until.passed = on_wait_over;
-		gate_close(&endpoint->outage, &backend->deadlines, backend->now_usec + wait_usec,
+		gate_close(&endpoint->outage, &backend->ground.deadlines, backend->ground.now_usec + wait_usec,
 			   "calls fail one after the other, the last: %s",
 			   endpoint_failure(endpoint, attempt, failure));
 		admission_gates(&backend->admission, endpoint);
@@ -70,7 +73,7 @@ void outage_answered(struct job *job)
 	job->lane->answered = true;
 	if (!breaker_answered(&endpoint->breaker))
 		return;
-	deadline_unset(&job->backend->deadlines, &endpoint->outage.until);
+	deadline_unset(&job->backend->ground.deadlines, &endpoint->outage.until);
 	admission_gates(&job->backend->admission, endpoint);
 	hold_outage(endpoint, false);
 }

@@ -11,7 +11,9 @@
 
 #include <stdbool.h>
 
-#include "daemon/backend/core.h"
+struct attempt;
+struct gate;
+struct job;
 
 /* The job was issued. */
 void outage_issued(struct job *job);

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/backend/backend.h"
+#include "daemon/backend/call.h"
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/batch_form.h"
 #include "daemon/backend/dialect/request_form.h"
@@ -23,8 +23,8 @@
 #define BATCH_CUSTOM_ID_SIZE 65
 #define BATCH_KNOWN_MAX 64
 
+struct backend;
 struct batch_job;
-TAILQ_HEAD(batch_list, batch_job);
 
 /* The items of a batch, as they are sent. Any thread, one at a time. */
 struct batch_body {

@@ -5,12 +5,15 @@
  * An answer that turns out to be long waits where it is until it is one of the few that are held
  * at a time, and until its user has rested from what his last ones took of the loop's time.
  */
+#include "daemon/backend/reception.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "daemon/backend/transfer.h"
+#include "daemon/backend/endpoint.h"
+#include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"
 
 #if LIBCURL_VERSION_NUM >= 0x080600
@@ -31,7 +34,7 @@ static int status_of(const struct transfer *transfer)
 
 void reception_wait(struct transfer *transfer, int64_t until_usec)
 {
-	deadline_set(&transfer->backend->deadlines, &transfer->deadline,
+	deadline_set(&transfer->backend->ground.deadlines, &transfer->deadline,
 		     until_usec < transfer->total_usec ? until_usec : transfer->total_usec);
 }
 
@@ -54,10 +57,10 @@ static bool begin_long(struct transfer *transfer)
 
 	if (transfer->is_long)
 		return true;
-	if (user->rests_until_usec > backend->now_usec) {
+	if (user->rests_until_usec > backend->ground.now_usec) {
 		rested->passed = on_rested;
 		if (!rested->place || user->rests_until_usec < rested->usec)
-			deadline_set(&backend->deadlines, rested, user->rests_until_usec);
+			deadline_set(&backend->ground.deadlines, rested, user->rests_until_usec);
 		return false;
 	}
 	if (!fair_allows(fair, user->long_answers))
@@ -148,7 +151,7 @@ static bool begin_body(struct transfer *transfer)
 	if (!reading)
 		return false;
 	reading->attempt = (struct attempt){ .status = status, .wait_usec = -1 };
-	answer_begin(&reading->answer, transfer->job->call, &transfer->backend->reader, framing,
+	answer_begin(&reading->answer, transfer->job->call, &transfer->backend->ground.reader, framing,
 		     &reading->attempt);
 	if (transfer->job->call->stream)
 		transfer->job->call->stream->answer = &reading->answer;
@@ -267,7 +270,7 @@ static void read_refusal(struct transfer *transfer, struct attempt *attempt)
 	attempt->wait_usec = retry_after_usec(header(transfer, "Retry-After"),
 					      header(transfer, "retry-after-ms"),
 					      clock_wall_usec());
-	refusal_read(transfer->target, &transfer->backend->reader,
+	refusal_read(transfer->target, &transfer->backend->ground.reader,
 		     type ? header(transfer, type) : NULL, transfer->body.data,
 		     readable ? transfer->body.size : 0, attempt);
 	if (attempt->class == ATTEMPT_WAIT && attempt->wait_usec < 0) {
@@ -293,7 +296,7 @@ static void read_answer(struct transfer *transfer, struct attempt *attempt)
 		free(copy);
 		return;
 	}
-	answer_begin(&answer, transfer->job->call, &transfer->backend->reader, NULL, attempt);
+	answer_begin(&answer, transfer->job->call, &transfer->backend->ground.reader, NULL, attempt);
 	answer_end(&answer, transfer->body.data, transfer->body.size);
 	answer_done(&answer);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/core.h"
 #include "daemon/backend/dialect/simulated_text.h"
 #include "daemon/backend/job.h"
 #include "daemon/backend/transport.h"
@@ -42,13 +43,13 @@ static void start(struct job *job)
 		return;
 	}
 	job->deadline.passed = on_latency_over;
-	deadline_set(&job->backend->deadlines, &job->deadline,
-		     job->backend->now_usec + latency_usec);
+	deadline_set(&job->backend->ground.deadlines, &job->deadline,
+		     job->backend->ground.now_usec + latency_usec);
 }
 
 static bool abort_attempt(struct job *job)
 {
-	deadline_unset(&job->backend->deadlines, &job->deadline);
+	deadline_unset(&job->backend->ground.deadlines, &job->deadline);
 	if (job->due)
 		remove_due(job);
 	return true;

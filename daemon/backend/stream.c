@@ -83,7 +83,7 @@ void llm_stream_read_on(struct llm_stream *stream)
 			return;
 		}
 		if (moves(stream, STREAM_AWAITED, STREAM_BACK)) {
-			loop_post(stream->backend->loop, &stream->message);
+			loop_post(stream->backend->ground.loop, &stream->message);
 			return;
 		}
 	}

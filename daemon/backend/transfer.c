@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "daemon/backend/bearer.h"
+#include "daemon/backend/endpoint.h"
 #include "daemon/backend/job.h"
+#include "daemon/backend/reception.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
@@ -131,7 +133,7 @@ static void transfer_release(struct transfer *transfer)
 {
 	struct pool *pool = transfer->pool;
 
-	deadline_unset(&transfer->backend->deadlines, &transfer->deadline);
+	deadline_unset(&transfer->backend->ground.deadlines, &transfer->deadline);
 	reception_end(transfer);
 	transfer->job->transfer = NULL;
 	transfer->job = NULL;
@@ -166,7 +168,7 @@ static void end(struct transfer *transfer, CURLcode result)
 	}
 	reception_result(transfer, result, &attempt);
 	transfer_release(transfer);
-	if (bearer_expired(job, &attempt))
+	if (job->endpoint->bearer && bearer_expired(job->endpoint->bearer, job->bearer_number, &attempt))
 		attempt.class = ATTEMPT_RETRY;
 	job_attempted(job, &attempt);
 }
@@ -183,17 +185,17 @@ static void on_deadline(struct deadline *deadline)
 	struct job *job = transfer->job;
 	struct attempt attempt = { .wait_usec = -1 };
 
-	if (backend->now_usec >= transfer->total_usec) {
+	if (backend->ground.now_usec >= transfer->total_usec) {
 		attempt_fail(&attempt, ATTEMPT_RETRY, "not answered within %.3g s",
 			     (double)target->timeout_usec / USEC_PER_SEC);
 	} else if (transfer->phase == TRANSFER_SENT) {
 		attempt_fail(&attempt, ATTEMPT_RETRY, "no byte of the answer within %.3g s",
 			     (double)target->first_byte_usec / USEC_PER_SEC);
-	} else if (backend->now_usec >= stalled_usec && reception_is_whole(transfer)) {
+	} else if (backend->ground.now_usec >= stalled_usec && reception_is_whole(transfer)) {
 		multi_remove(transfer->pool->multi, transfer->easy);
 		end(transfer, CURLE_OK);
 		return;
-	} else if (backend->now_usec >= stalled_usec) {
+	} else if (backend->ground.now_usec >= stalled_usec) {
 		attempt_fail(&attempt, ATTEMPT_RETRY, "the answer stalled for %.3g s",
 			     (double)target->stall_usec / USEC_PER_SEC);
 	} else {
@@ -206,19 +208,18 @@ static void on_deadline(struct deadline *deadline)
 }
 
 /* From the pool, or a new one; busy. */
-static struct transfer *transfer_get(struct pool *pool)
+static struct transfer *transfer_get(struct backend *backend, struct pool *pool)
 {
 	struct transfer *transfer = TAILQ_FIRST(&pool->spare);
-	struct backend *backend = pool->backend;
 
-	if (!pool->multi && multi_new(loop_base(backend->loop), BACKEND_CONNECTIONS_MAX,
+	if (!pool->multi && multi_new(loop_base(backend->ground.loop), BACKEND_CONNECTIONS_MAX,
 				      &backend->descriptors, &pool->multi) < 0)
 		return NULL;
 	if (transfer) {
 		TAILQ_REMOVE(&pool->spare, transfer, of_list);
 	} else {
 		transfer = calloc(1, sizeof(*transfer));
-		if (!transfer || deadlines_reserve(&backend->deadlines, 1) < 0) {
+		if (!transfer || deadlines_reserve(&backend->ground.deadlines, 1) < 0) {
 			free(transfer);
 			return NULL;
 		}
@@ -243,9 +244,9 @@ static bool begin(struct transfer *transfer, struct job *job)
 	transfer->error[0] = '\0';
 	transfer->too_large = transfer->sockets.refused = false;
 	transfer->phase = TRANSFER_CONNECTING;
-	transfer->total_usec = backend->now_usec + job->call->target->timeout_usec;
-	transfer->byte_usec = backend->now_usec;
-	deadline_set(&backend->deadlines, &transfer->deadline, transfer->total_usec);
+	transfer->total_usec = backend->ground.now_usec + job->call->target->timeout_usec;
+	transfer->byte_usec = backend->ground.now_usec;
+	deadline_set(&backend->ground.deadlines, &transfer->deadline, transfer->total_usec);
 	return set_target(transfer, job->call) && set_request(transfer, job) &&
 	       multi_add(transfer->pool->multi, transfer->easy) >= 0;
 }
@@ -271,7 +272,7 @@ void transfer_start(struct job *job)
 
 	if (job->body.size == 0)
 		build_body(job);
-	transfer = job->body.failed ? NULL : transfer_get(job->endpoint->origin->pool);
+	transfer = job->body.failed ? NULL : transfer_get(job->backend, job->endpoint->origin->pool);
 	if (transfer) {
 		transfer->job = job;
 		job->transfer = transfer;
@@ -327,7 +328,7 @@ static void read_on(struct transfer *transfer)
 
 	TAILQ_REMOVE(&backend->unread, transfer, of_unread);
 	transfer->unread = false;
-	transfer->byte_usec = backend->now_usec;
+	transfer->byte_usec = backend->ground.now_usec;
 	reception_wait(transfer, transfer->byte_usec + transfer->target->stall_usec);
 	if (curl_easy_pause(transfer->easy, CURLPAUSE_CONT) == CURLE_OK)
 		return;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/backend/backend.h"
+#include "daemon/backend/call.h"
 #include "daemon/backend/wire/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/wire/framing.h"

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "daemon/backend/dialect/answer.h"
-#include "daemon/backend/backend.h"
+#include "daemon/backend/call.h"
 #include "daemon/backend/dialect/batch_form.h"
 #include "daemon/backend/wire/buffer.h"
 #include "daemon/backend/dialect/attempt.h"

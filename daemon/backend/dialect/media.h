@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "daemon/backend/backend.h"
+#include "daemon/backend/call.h"
 #include "daemon/backend/wire/buffer.h"
 
 enum media_forms {

@@ -1,7 +1,7 @@
 /* Messages, tools and errors as OpenAI's chat completions have them, which other dialects took over. */
 #pragma once
 
-#include "daemon/backend/backend.h"
+#include "daemon/backend/call.h"
 #include "daemon/backend/dialect/refusal.h"
 #include "daemon/backend/wire/buffer.h"
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "daemon/backend/backend.h"
+#include "daemon/backend/call.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
 #include "daemon/backend/wire/buffer.h"

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/backend/backend.h"
+#include "daemon/backend/call.h"
 #include "daemon/backend/dialect/request_form.h"
 #include "daemon/backend/limits/budget.h"
 

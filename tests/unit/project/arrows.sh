@@ -21,7 +21,7 @@ may client
 may daemon/base
 may daemon/backend daemon/base
 may daemon/backend/wire daemon/base
-may daemon/backend/dialect daemon/base daemon/backend/backend.h daemon/backend/limits daemon/backend/wire
+may daemon/backend/dialect daemon/base daemon/backend/call.h daemon/backend/limits daemon/backend/wire
 may daemon/backend/limits daemon/base
 may daemon/store daemon/base
 may daemon/store/engine daemon/base

@@ -163,7 +163,7 @@ static void deliver_ask(struct message *message)
 	struct provider_batch *batch = (struct provider_batch *)message; // its first member
 	struct batch_job *job = batch->job;
 
-	job->backend->now_usec = clock_monotonic_usec();
+	job->backend->ground.now_usec = clock_monotonic_usec();
 	TAILQ_INSERT_TAIL(&job->backend->batches, job, of_all);
 	begin(job);
 }
@@ -184,7 +184,7 @@ int provider_batch_ask(struct backend *backend, struct provider_batch *batch)
 	batch->is_cut = false;
 	batch->is_full = false;
 	batch->message.deliver = deliver_ask;
-	loop_post(backend->loop, &batch->message);
+	loop_post(backend->ground.loop, &batch->message);
 	return 0;
 }
 
