@@ -5,6 +5,7 @@
 
 #include "daemon/backend/allowance.h"
 #include "daemon/backend/dialect/target.h"
+#include "daemon/backend/pool.h"
 
 int admission_init(struct admission *admission)
 {
@@ -275,7 +276,7 @@ static bool has_room(const struct endpoint *endpoint)
 }
 
 /* The lane at the endpoints that have room whose user was served longest ago. */
-static struct lane *choose_lane(struct admission *admission, unsigned allowed)
+static struct lane *choose_lane(struct admission *admission, unsigned allowed, int64_t now_usec)
 {
 	struct lane *best = NULL;
 	struct endpoint *endpoint, *next;
@@ -289,6 +290,8 @@ static struct lane *choose_lane(struct admission *admission, unsigned allowed)
 			endpoint->ready = false;
 			continue;
 		}
+		if (!loop_share_allows(&admission->shares, &endpoint->origin->pool->share, now_usec))
+			continue;
 		lane = (struct lane *)next_item(admission, endpoint, allowed); // its first member
 		if (lane && (!best || lane->guest->user->served < best->guest->user->served))
 			best = lane;
@@ -296,7 +299,7 @@ static struct lane *choose_lane(struct admission *admission, unsigned allowed)
 	return best;
 }
 
-struct job *admission_next(struct admission *admission)
+struct job *admission_next(struct admission *admission, int64_t now_usec)
 {
 	bool last_slot = admission->slots.used == admission->slots.total - 1;
 	unsigned allowed = last_slot ? TURNS_INTERACTIVE : TURNS_ALL;
@@ -306,12 +309,13 @@ struct job *admission_next(struct admission *admission)
 
 	if (admission->slots.used >= admission->slots.total || TAILQ_EMPTY(&admission->ready))
 		return NULL;
-	lane = choose_lane(admission, allowed);
+	lane = choose_lane(admission, allowed, now_usec);
 	if (!lane)
 		return NULL;
 	job = TAILQ_FIRST(&lane->jobs);
 	endpoint = lane->guest->endpoint;
 	lane->guest->user->served = ++admission->served;
+	loop_share_issued(&admission->shares, &endpoint->origin->pool->share, now_usec);
 	turns_serve(&endpoint->turns, &lane->turn, allowed);
 	TAILQ_REMOVE(&admission->ready, endpoint, of_ready);
 	TAILQ_INSERT_TAIL(&admission->ready, endpoint, of_ready);

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "daemon/backend/traffic.h"
 
@@ -42,4 +43,4 @@ void admission_consider(struct admission *admission, struct endpoint *endpoint);
 void admission_gates(struct admission *admission, struct endpoint *endpoint);
 
 /* The next call to be issued, counted as in flight from now on; NULL: none may go. */
-struct job *admission_next(struct admission *admission);
+struct job *admission_next(struct admission *admission, int64_t now_usec);

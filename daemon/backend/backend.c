@@ -33,18 +33,41 @@ static const struct transport *const transports[_TRANSPORT_MAX] = {
 	[TRANSPORT_SIMULATED] = &transport_simulated,
 };
 
+/* What each user's connections took of the loop's time so far is his. */
+static void begin_round(struct backend *backend)
+{
+	int64_t now_usec = clock_monotonic_usec();
+	struct pool *pool;
+
+	backend->ground.now_usec = now_usec;
+	TAILQ_FOREACH(pool, &backend->pools, of_all) {
+		loop_share_next_round(&pool->share);
+		if (pool->multi)
+			loop_share_took(&pool->share, multi_take_used_usec(pool->multi), now_usec);
+	}
+}
+
 static void issue(struct backend *backend)
 {
+	int64_t began_usec = clock_monotonic_usec(), now_usec;
 	struct job *job;
 
 	if (backend->draining)
 		return;
-	while (descriptors_allow_call(&backend->descriptors) && (job = admission_next(&backend->admission)))
+	while (descriptors_allow_call(&backend->descriptors) &&
+	       (job = admission_next(&backend->admission, backend->ground.now_usec))) {
+		struct pool *pool = job->endpoint->origin->pool;
+
+		/* It may end at once. */
 		job_start(job);
+		now_usec = clock_monotonic_usec();
+		loop_share_took(&pool->share, now_usec - began_usec, now_usec);
+		began_usec = now_usec;
+	}
 }
 
-/* When curl wants to run next, for any of the pools. */
-static int64_t multis_due_usec(const struct backend *backend)
+/* When curl, or a call that was kept back, wants to run next, for any of the pools. */
+static int64_t pools_due_usec(const struct backend *backend)
 {
 	int64_t due_usec = DEADLINE_NEVER;
 	const struct pool *pool;
@@ -52,6 +75,8 @@ static int64_t multis_due_usec(const struct backend *backend)
 	TAILQ_FOREACH(pool, &backend->pools, of_all) {
 		if (pool->multi && multi_due_usec(pool->multi) < due_usec)
 			due_usec = multi_due_usec(pool->multi);
+		if (loop_share_due_usec(&pool->share) < due_usec)
+			due_usec = loop_share_due_usec(&pool->share);
 	}
 	return due_usec < exchanges_due_usec(&backend->exchanges) ? due_usec :
 								    exchanges_due_usec(&backend->exchanges);
@@ -70,11 +95,11 @@ static void kick_multis(struct backend *backend)
 
 static void set_timer(struct backend *backend)
 {
-	int64_t usec = deadlines_next(&backend->ground.deadlines), multis_usec = multis_due_usec(backend);
+	int64_t usec = deadlines_next(&backend->ground.deadlines), pools_usec = pools_due_usec(backend);
 	struct timeval after;
 
-	if (multis_usec < usec)
-		usec = multis_usec;
+	if (pools_usec < usec)
+		usec = pools_usec;
 	if (!TAILQ_EMPTY(&backend->simulated_due) || backend->uncollected)
 		usec = 0;
 	/* One that fires too early does no harm, and setting it for each call would. */
@@ -100,7 +125,7 @@ static void on_turn(void *userdata)
 	int64_t began_usec = clock_monotonic_usec();
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		backend->ground.now_usec = clock_monotonic_usec();
+		begin_round(backend);
 		transfer_collect(backend);
 		transfer_repair(backend);
 		exchanges_collect(&backend->exchanges);
@@ -114,7 +139,7 @@ static void on_turn(void *userdata)
 		if (clock_monotonic_usec() - began_usec > TURN_USEC)
 			break;
 		if (TAILQ_EMPTY(&backend->simulated_due) &&
-		    multis_due_usec(backend) > backend->ground.now_usec)
+		    pools_due_usec(backend) > backend->ground.now_usec)
 			break;
 		kick_multis(backend);
 	}

@@ -27,6 +27,7 @@ struct multi {
 	struct event_base *base;
 	struct descriptors *descriptors; // of the backend
 	int64_t due_usec;
+	int64_t used_usec; // since multi_take_used_usec()
 	bool broken;
 	struct watch **watches; // by file descriptor
 	size_t n_watches;
@@ -79,10 +80,12 @@ static void watch_free(struct watch *watch)
 
 static void act(struct multi *multi, curl_socket_t fd, int mask)
 {
+	int64_t began_usec = clock_monotonic_usec();
 	int running;
 
 	if (curl_multi_socket_action(multi->curl, fd, mask, &running) != CURLM_OK)
 		multi->broken = true;
+	multi->used_usec += clock_monotonic_usec() - began_usec;
 }
 
 static void on_socket(evutil_socket_t fd, short events, void *userdata)
@@ -277,8 +280,10 @@ void multi_kick(struct multi *multi)
 bool multi_drain(struct multi *multi, int64_t until_usec,
 		 void (*done)(void *userdata, CURL *easy, CURLcode result), void *userdata)
 {
+	int64_t began_usec = clock_monotonic_usec(), now_usec = began_usec;
 	CURLMsg *message;
 	int left = 0;
+	bool more = false;
 
 	while ((message = curl_multi_info_read(multi->curl, &left))) {
 		/* The message dies with the removal. */
@@ -289,10 +294,21 @@ bool multi_drain(struct multi *multi, int64_t until_usec,
 			continue;
 		multi_remove(multi, easy);
 		done(userdata, easy, result);
-		if (left > 0 && clock_monotonic_usec() >= until_usec)
-			return true;
+		now_usec = clock_monotonic_usec();
+		more = left > 0 && now_usec >= until_usec;
+		if (more)
+			break;
 	}
-	return false;
+	multi->used_usec += now_usec - began_usec;
+	return more;
+}
+
+int64_t multi_take_used_usec(struct multi *multi)
+{
+	int64_t used_usec = multi->used_usec;
+
+	multi->used_usec = 0;
+	return used_usec;
 }
 
 bool multi_is_broken(const struct multi *multi)

@@ -45,5 +45,8 @@ void multi_kick(struct multi *multi);
 bool multi_drain(struct multi *multi, int64_t until_usec,
 		 void (*done)(void *userdata, CURL *easy, CURLcode result), void *userdata);
 
+/* How long it was at work since this was asked last. */
+int64_t multi_take_used_usec(struct multi *multi);
+
 /* curl gave up on the whole handle: put back what is under way and make another. */
 bool multi_is_broken(const struct multi *multi);

@@ -12,6 +12,7 @@
 
 #include "daemon/backend/dialect/answer.h"
 #include "daemon/backend/ground.h"
+#include "daemon/backend/loop_share.h"
 #include "daemon/backend/multi.h"
 #include "daemon/backend/wire/buffer.h"
 
@@ -30,6 +31,7 @@ struct pool {
 	unsigned n_origins; // goes with the last
 	unsigned n_endpoints;
 	struct multi *multi; // made on first use
+	struct loop_share share;
 	struct transfers spare; // idle easy handles
 	struct transfers busy;
 	int n_busy;

@@ -21,6 +21,7 @@
 #include "daemon/backend/limits/pace.h"
 #include "daemon/backend/limits/retry.h"
 #include "daemon/backend/limits/told.h"
+#include "daemon/backend/loop_share.h"
 #include "daemon/backend/wire/buffer.h"
 #include "daemon/base/fair.h"
 #include "daemon/base/table.h"
@@ -182,6 +183,7 @@ struct admission {
 	struct endpoint_list ready;
 	struct fair slots; // of the global cap
 	struct fair long_answers; // that may be read
+	struct loop_shares shares;
 	uint64_t served;
 };
 
