@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/dialect/refusal.h"
 #include "daemon/backend/limits/retry.h"
 #include "daemon/base/clock.h"
 

@@ -4,6 +4,7 @@
 
 #include "daemon/backend/allowance.h"
 #include "daemon/backend/batch_job.h"
+#include "daemon/backend/dialect/refusal.h"
 #include "daemon/backend/endpoint.h"
 
 #define LINE_HEAD_MAX 4096u // in which one says whose it is

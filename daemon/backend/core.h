@@ -8,6 +8,7 @@
 #include "daemon/backend/bearer.h"
 #include "daemon/backend/descriptors.h"
 #include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/target.h"
 #include "daemon/backend/exchange.h"
 #include "daemon/backend/ground.h"
 #include "daemon/backend/pool.h"

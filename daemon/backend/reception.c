@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/backend/dialect/refusal.h"
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/answer.h"
-#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/request.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"
 

@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/request.h"
 
 #define API_VERSION "2023-06-01"

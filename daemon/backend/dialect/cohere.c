@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/openai_form.h"
 #include "daemon/backend/dialect/request.h"
 

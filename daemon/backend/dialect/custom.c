@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/openai_form.h"
 #include "daemon/backend/dialect/request.h"
 #include "proto/content/custom_template.h"

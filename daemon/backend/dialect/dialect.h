@@ -9,15 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "daemon/backend/dialect/answer.h"
 #include "daemon/backend/call.h"
-#include "daemon/backend/dialect/batch_form.h"
-#include "daemon/backend/wire/buffer.h"
 #include "daemon/backend/dialect/attempt.h"
-#include "daemon/backend/dialect/media.h"
-#include "daemon/backend/dialect/refusal.h"
 #include "daemon/backend/dialect/request_form.h"
-#include "daemon/backend/dialect/target.h"
+
+struct answer;
+struct batch_form;
+struct buffer;
+struct json_value;
+struct refusal;
 
 /* What carries a call's attempts. */
 enum transport_kind {

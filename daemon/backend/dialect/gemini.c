@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/request.h"
 #include "proto/content/llm_config_rules.h"
 

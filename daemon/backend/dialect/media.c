@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/target.h"
 
 #define PDF "application/pdf"
 

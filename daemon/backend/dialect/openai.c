@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/openai_form.h"
 #include "daemon/backend/dialect/request.h"
 

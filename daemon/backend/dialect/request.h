@@ -4,10 +4,11 @@
  */
 #pragma once
 
-#include "daemon/backend/call.h"
+#include "daemon/backend/dialect/answer.h"
+#include "daemon/backend/dialect/batch_form.h"
 #include "daemon/backend/dialect/dialect.h"
-#include "daemon/backend/dialect/target.h"
-#include "daemon/backend/wire/buffer.h"
+#include "daemon/backend/dialect/media.h"
+#include "daemon/backend/dialect/refusal.h"
 
 /* The fields of requests, as bits of llm_target::extra_fields. A dialect has names for those that its
  * provider knows, and nothing is sent of the others. */

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/media.h"
+#include "daemon/backend/dialect/target.h"
 #include "daemon/base/clock.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"

@@ -6,8 +6,6 @@
 #include <strings.h>
 
 #include "daemon/backend/dialect/dialect.h"
-#include "daemon/backend/dialect/target_secret.h"
-#include "daemon/backend/dialect/target_url.h"
 #include "daemon/base/ca_file.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/hash.h"

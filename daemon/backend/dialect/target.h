@@ -109,6 +109,21 @@ struct llm_target {
 int target_new(const struct dialect *dialect, const struct ellu_llm_config *config,
 	       struct llm_target **ret_target, struct fault *fault);
 
+/* ---- Its parts, for who makes it ---- */
+
+/* All its addresses, the config's base with the dialect's paths behind it, and their origin; target_url.c. */
+int target_make_urls(struct llm_target *target, const char *base, struct fault *fault);
+/* What it keeps secret: the key, and what stands in the URL's query and in the body; target_secret.c. */
+int target_add_secrets(struct llm_target *target, const struct ellu_llm_config *config,
+		       struct fault *fault);
+/* The value of a header of the config's own, and its part behind `Bearer `, `Basic ` and so on. -1: no memory,
+ * `value` may be NULL for it. */
+int target_add_header_secret(struct llm_target *target, const char *name, char *value);
+/* Wipes them. */
+void target_forget_secrets(struct llm_target *target);
+
+/* ---- For who uses it ---- */
+
 /* Whether calls go the same way: origin, proxy and CA are the same. */
 bool target_same_path(const struct llm_target *a, const struct llm_target *b);
 /* And to the same endpoint: so are the dialect, the key, wherever it stands, and the model. */

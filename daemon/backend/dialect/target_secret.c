@@ -1,4 +1,4 @@
-#include "daemon/backend/dialect/target_secret.h"
+#include "daemon/backend/dialect/target.h"
 
 #include <stdlib.h>
 #include <string.h>

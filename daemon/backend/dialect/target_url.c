@@ -1,8 +1,9 @@
-#include "daemon/backend/dialect/target_url.h"
+#include "daemon/backend/dialect/target.h"
 
 #include <ctype.h>
 #include <string.h>
 
+#include "daemon/backend/dialect/batch_form.h"
 #include "daemon/backend/dialect/dialect.h"
 
 static bool has_part(CURLU *url, CURLUPart part)

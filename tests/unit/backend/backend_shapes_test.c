@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/request.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "tests/unit/backend/backend_fixture.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/request.h"
 #include "tests/unit/backend/minimal.h"
 #include "tests/unit/suite.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/request.h"
 #include "daemon/backend/dialect/simulated_text.h"
 #include "proto/generated/interface.h"
 #include "proto/record/record.h"

@@ -23,6 +23,14 @@ may daemon/backend daemon/base
 may daemon/backend/wire daemon/base
 may daemon/backend/dialect daemon/base daemon/backend/call.h daemon/backend/limits daemon/backend/wire
 may daemon/backend/limits daemon/base
+# one_way FOLDER: by their includes its files form no circle, a .c and its header being one.
+one_way() {
+	found=$(grep -rHoE "#include \"$1/[^\"]+" "$1" | sed -E 's/\.[ch]:#include "/ /; s/\.h$//' |
+		tsort 2>&1 >/dev/null | sed "1s|^.*$|a circle of includes:|" || :)
+	wrong="$wrong${found:+$found
+}"
+}
+one_way daemon/backend
 may daemon/store daemon/base
 may daemon/store/engine daemon/base
 below="daemon/base daemon/store/[a-z_]+\.h daemon/store/engine"

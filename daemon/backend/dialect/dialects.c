@@ -1,7 +1,8 @@
 /* All dialects there are, and which of them a config names. */
-#include "daemon/backend/dialect/dialect.h"
-
 #include <string.h>
+
+#include "daemon/backend/dialect/dialect.h"
+#include "daemon/backend/dialect/target.h"
 
 const struct dialect *const dialect_families[] = {
 #define FAMILY(name) name##_dialects,
