@@ -38,11 +38,13 @@ method_handler_fn *method_handler(const struct method *method)
 
 /* ---- Calls ---- */
 
-/* What is of one project and does not say so in its request is of one task: that is looked at where the
- * task is known. */
+/* What is of one project and does not say so in its request is of one task, or the like: that is looked at
+ * where it is known. */
 static bool is_of_a_project(const struct method *method)
 {
 	switch (method->id) {
+	case METHOD_DELETE_CRITERION:
+	case METHOD_PLAN_EXPERIMENT:
 	case METHOD_LIST_TASK_LOGS:
 	case METHOD_LIST_BATCH_ITEMS:
 	case METHOD_LIST_PREFERENCES:

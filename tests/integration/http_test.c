@@ -402,7 +402,17 @@ START_TEST(one_project)
 	refused(peer, 404, "NotFound", "POST", "/api/v1/RetryTask", "{'id':1}");
 	refused(peer, 403, "PermissionDenied", "GET", "/api/v1/ListProjects", NULL);
 	refused(peer, 403, "PermissionDenied", "POST", "/api/v1/PruneTasks", "{}");
-	refused(peer, 403, "PermissionDenied", "POST", "/api/v1/DeleteCriterion", "{'id':1}");
+	wire_call(wire, "CreateCriterionSet", "{'criterion_set':{'name':'theirs','criteria':[{'criterion_str':'Is it?'}]}}");
+	refused(peer, 404, "NotFound", "POST", "/api/v1/DeleteCriterion", "{'id':1}");
+	(void)http_json(peer, 200, "POST", "/api/v1/CreateCriterionSet",
+			"{'criterion_set':{'name':'own','criteria':[{'criterion_str':'Is it?'}]}}");
+	(void)http_json(peer, 200, "POST", "/api/v1/DeleteCriterion", "{'id':2}");
+	refused(peer, 404, "NotFound", "POST", "/api/v1/PlanExperiment",
+		"{'run':{'name':'p','project':'default','collection':{'ref':{'id':1}}}}");
+	refused(peer, 404, "NotFound", "POST", "/api/v1/PlanExperiment",
+		"{'run':{'name':'p','collection':{'ref':{'id':1}}}}");
+	refused(peer, 422, "InvalidParameter", "POST", "/api/v1/PlanExperiment",
+		"{'run':{'name':'p','collection':{'ref':{'id':2}}}}"); // its own, and empty
 	http_close(peer);
 	end();
 }

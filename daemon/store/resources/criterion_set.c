@@ -473,18 +473,20 @@ int criterion_delete(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_delete_criterion_request *request = op->arguments;
 	int64_t set_id;
+	QUERY q = NULL;
 	int r;
 
 	if (!method_reply(tx, op))
 		return -ENOMEM;
-	r = db_int(tx->db, &set_id, "SELECT criterion_set_id FROM criteria WHERE id = ?1"
-				    " AND (owner_uid = ?2 OR ?3) AND position IS NOT NULL",
+	r = db_row(tx->db, &q, "SELECT criterion_set_id, project_id FROM criteria WHERE id = ?1"
+			       " AND (owner_uid = ?2 OR ?3) AND position IS NOT NULL",
 		   "iib", request->id, op->scope.uid, (int)op->scope.all);
-	if (r == 0)
+	if (r == 0 || (r > 0 && !scope_covers(&op->scope, column_int(q, 1))))
 		return fault_not_found(tx->fault, "criterion", NULL, request->id);
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE criteria SET position = -1 WHERE id = ?1", "i",
-			   request->id);
+	if (r < 0)
+		return r;
+	set_id = column_int(q, 0);
+	r = db_run(tx->db, "UPDATE criteria SET position = -1 WHERE id = ?1", "i", request->id);
 	if (r >= 0)
 		r = remove_marked(tx, set_id);
 	return r < 0 ? r : set_changed(tx, set_id);
