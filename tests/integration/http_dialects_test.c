@@ -179,6 +179,35 @@ static int read_stream(struct http_peer *stream, json_object **ret_last, int64_t
 }
 
 /* Asked for twice with one key it is made once; its stream goes on where it broke. */
+static void must_list(int64_t n, const char *query)
+{
+	ck_assert_msg(at_int(GET(200, text(PROJECT "/%s", query)), "count") == n, "%s", query);
+}
+
+START_TEST(filters)
+{
+	const char *at;
+
+	begin();
+	at = text("%s", at_text(POST(200, PROJECT "/experiments", experiment()), "created_at"));
+	must_list(1, "prompt_templates?search=p");
+	must_list(0, "prompt_templates?search=q");
+	must_list(1, "collections?name_search=c");
+	must_list(0, "collections?name=c");
+	must_list(1, "experiments?experiment_name_search=e");
+	must_list(1, text("experiments?date_from=%.19sZ", at));
+	must_list(1, text("experiments?date_from=%.19s&date_to=%.19s-01:00", at, at));
+	must_list(0, text("experiments?date_from=%.19s-01:00", at));
+	must_list(0, text("experiments?date_to=%.10s", at));
+	must_list(1, text("experiments?date_from=%.10s", at));
+	GET(422, PROJECT "/experiments?date_to=tomorrow");
+	ck_assert_ptr_nonnull(strstr(at_text(POST(422, PROJECT "/responses/batches",
+						  "{'prompt_response_ins':[{'template_variables_id':1}]}"), "detail"),
+				     "prompt_response_ins[0].experiment_id"));
+	end();
+}
+END_TEST
+
 START_TEST(experiments)
 {
 	const char *body, *task, *stream;
@@ -603,5 +632,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(handshake_and_errors, rows, experiments, run_otherwise, samples, scenarios, agents, of_another_project, too_much, revoked, chat, cancelled);
+	return RUN_SUITE(handshake_and_errors, rows, filters, experiments, run_otherwise, samples, scenarios, agents, of_another_project, too_much, revoked, chat, cancelled);
 }

@@ -206,10 +206,10 @@ static bool is_compatible(struct asking *asking, json_object *collection)
 
 static bool is_named(struct asking *asking, json_object *collection)
 {
-	const char *name = step_query(asking, "name"), *search = step_query(asking, "name_search");
+	const char *name = step_query(asking, "name");
 	const char *given = member_text(collection, "name");
 
-	return (!name || strcmp(given, name) == 0) && (!search || strstr(given, search)) &&
+	return (!name || strcmp(given, name) == 0) && step_searches(asking, "name_search", given) &&
 	       is_compatible(asking, collection);
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/front/sdk/steps.h"
 #include "daemon/front/sdk/whole.h"
 #include "elluminate-types.h"
+#include "proto/text/time_text.h"
 #include "proto/wire/method.h"
 
 #define LIST_ITEMS 100 // of a page: each is shown with all its parts
@@ -88,19 +89,50 @@ static void answer_experiment(struct asking *asking, const char *project, json_o
 
 /* ---- Lists ---- */
 
+/* What names no offset is UTC, and a day its first moment. */
+static bool read_time(const char *text, int64_t *ret_usec)
+{
+	static const char *const ends[] = { "", "Z", "T00:00:00Z" };
+	char whole[2 * TIME_TEXT_SIZE];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(whole, sizeof(whole), "%.*s%s", TIME_TEXT_SIZE, text, ends[i]);
+		if (time_parse(whole, ret_usec) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* `otherwise` where it says none; false: what is none has been answered. */
+static bool query_time(struct asking *asking, const char *name, int64_t otherwise, int64_t *ret_usec)
+{
+	const char *text = step_query(asking, name);
+	struct fault fault = { 0 };
+
+	*ret_usec = otherwise;
+	if (text && !read_time(text, ret_usec))
+		(void)fault_invalid(&fault, name, "a time, such as 2026-01-31T12:00:00Z");
+	return !step_fails(asking, &fault);
+}
+
+static bool is_of_the_time(struct asking *asking, const char *at)
+{
+	int64_t usec, from, to;
+
+	return time_parse(at, &usec) == 0 && query_time(asking, "date_from", INT64_MIN, &from) &&
+	       query_time(asking, "date_to", INT64_MAX, &to) && usec >= from && usec <= to;
+}
+
 static bool fits_query(struct asking *asking, json_object *experiment)
 {
 	const char *name = step_query(asking, "experiment_name");
-	const char *search = step_query(asking, "experiment_name_search");
 	const char *template = step_query(asking, "prompt_template_name");
-	const char *from = step_query(asking, "date_from"), *to = step_query(asking, "date_to");
-	const char *given = member_text(experiment, "name"), *at = member_text(experiment, "created_at");
+	const char *given = member_text(experiment, "name");
 	const char *its_template = member_text(member(experiment, "prompt_template"), "name");
 
-	/* Times of the same form are in the order of their texts. */
-	return (!name || strcmp(given, name) == 0) && (!search || strcasestr(given, search)) &&
+	return (!name || strcmp(given, name) == 0) && step_searches(asking, "experiment_name_search", given) &&
 	       (!template || (its_template && strcmp(its_template, template) == 0)) &&
-	       (!from || strcmp(at, from) >= 0) && (!to || strcmp(at, to) <= 0) &&
+	       is_of_the_time(asking, member_text(experiment, "created_at")) &&
 	       step_is_of(asking, experiment, "prompt_template_id", "GetPromptTemplate", "prompt_template") &&
 	       step_is_of(asking, experiment, "collection_id", "GetCollection", "collection") &&
 	       step_is_of(asking, experiment, "llm_config_id", "GetLLMConfig", "llm_config");
@@ -123,9 +155,9 @@ void step_list_experiments(struct asking *asking)
 	const char *project = step_project(asking);
 	json_object *items, *list;
 	struct sdk_parts parts;
-	int64_t count;
+	int64_t count, usec;
 
-	if (!project || step_query_id(asking, "prompt_template_id") < 0 ||
+	if (!project || !query_time(asking, "date_from", 0, &usec) || !query_time(asking, "date_to", 0, &usec) || step_query_id(asking, "prompt_template_id") < 0 ||
 	    step_query_id(asking, "collection_id") < 0 || step_query_id(asking, "llm_config_id") < 0)
 		return;
 	items = step_list(asking, "ListExperiments", step_parameters(asking, project), LIST_ITEMS,

@@ -105,12 +105,12 @@ static bool is_compatible(json_object *template, json_object *collection)
 /* What else the query says of templates. */
 static bool fits_query(struct asking *asking, json_object *template)
 {
-	const char *search = step_query(asking, "search"), *set = step_query(asking, "criterion_set_id");
+	const char *set = step_query(asking, "criterion_set_id");
 	const char *name = member_text(template, "name");
 	int64_t collection_id = step_query_id(asking, "compatible_collection_id");
 	json_object *parameters, *collection;
 
-	if (search && (!name || !strstr(name, search)))
+	if (!step_searches(asking, "search", name))
 		return false;
 	if (set && member_int(template, "criterion_set_id", 0) != step_query_id(asking, "criterion_set_id"))
 		return false;

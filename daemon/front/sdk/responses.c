@@ -311,6 +311,21 @@ void step_add_response(struct asking *asking)
 	json_object_put(list);
 }
 
+/* Before anything is added. */
+static bool name_experiments(struct asking *asking, json_object *list)
+{
+	struct fault fault = { 0 };
+	char path[64];
+
+	for (size_t i = 0; i < array_length(list) && !fault.code; i++) {
+		if (member_int(json_object_array_get_idx(list, i), "experiment_id", 0) > 0)
+			continue;
+		snprintf(path, sizeof(path), "prompt_response_ins[%zu].experiment_id", i);
+		(void)fault_invalid(&fault, path, "the id of an experiment");
+	}
+	return !step_fails(asking, &fault);
+}
+
 static void answer_task(struct asking *asking, int64_t id)
 {
 	char text[24];
@@ -329,7 +344,7 @@ void step_add_responses(struct asking *asking)
 		return;
 	if (array_length(list) == 0)
 		http_answer(asking->exchange, 200, "application/json", "null", 4);
-	else if (add_all(asking, project, list, &task_id))
+	else if (name_experiments(asking, list) && add_all(asking, project, list, &task_id))
 		answer_task(asking, task_id);
 }
 

@@ -161,9 +161,7 @@ static json_object *get_set(struct asking *asking, const char *project)
 
 static bool is_named(struct asking *asking, json_object *collection)
 {
-	const char *search = step_query(asking, "name_search");
-
-	return is_set(collection) && (!search || strstr(member_text(collection, "name"), search));
+	return is_set(collection) && step_searches(asking, "name_search", member_text(collection, "name"));
 }
 
 void step_list_scenario_sets(struct asking *asking)

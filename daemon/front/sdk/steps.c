@@ -78,6 +78,13 @@ const char *step_query(const struct asking *asking, const char *name)
 	return text && *text ? text : NULL;
 }
 
+bool step_searches(const struct asking *asking, const char *parameter, const char *name)
+{
+	const char *search = step_query(asking, parameter);
+
+	return !search || (name && strcasestr(name, search));
+}
+
 int64_t step_query_id(struct asking *asking, const char *name)
 {
 	const char *text = step_query(asking, name);

@@ -22,6 +22,8 @@ void step_put_key(struct asking *asking, json_object *parameters);
 int64_t step_id(struct asking *asking, unsigned place);
 /* Text of the query, or NULL. */
 const char *step_query(const struct asking *asking, const char *name);
+/* Whether that of the query is in `name`, however either is written; or there is none. */
+bool step_searches(const struct asking *asking, const char *parameter, const char *name);
 /* 0 where there is none; what is no id has been answered, and is -1. */
 int64_t step_query_id(struct asking *asking, const char *name);
 /* The list of that name in the request; NULL: it has none, which has been answered. */
