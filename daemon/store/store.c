@@ -80,6 +80,11 @@ static int open_database(struct store *store, struct fault *fault)
 	if (r < 0)
 		return r;
 	r = recover(store, db);
+	if (r < 0 && db->trouble == DB_DAMAGED) {
+		store_set_damaged(store, db); // what can be read of it is served
+		db_forgive(db);
+		return 0;
+	}
 	if (r == -ENOSPC)
 		return fault_set(fault, ELLU_E_STORAGE_FULL, "The disk has no room to start: %s.",
 				 store->options.state_dir);

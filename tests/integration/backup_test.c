@@ -404,6 +404,30 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* What cannot even be begun with is served as far as it can be read, and stays as it is. */
+START_TEST(damaged_at_the_start)
+{
+	static const char zeros[PAGE_BYTES];
+	struct daemon *daemon = small_daemon();
+	const char *database = dir_path(daemon_state_dir(daemon), "elluminate.db");
+	const char *digest = text("sha256sum '%s'", database), *before;
+	struct wire *wire;
+	int64_t page;
+
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	page = look(database, "SELECT rootpage FROM sqlite_schema WHERE name = 'daemon'");
+	write_at(database, (long)(page - 1) * PAGE_BYTES, zeros, PAGE_BYTES);
+	before = command_run_line(daemon, 0, digest)->out;
+	daemon_restart(daemon);
+	wire = daemon_connect(daemon);
+	ck_assert_uint_gt(at_count(wire_call(wire, "ListProjects", "{}"), "items"), 0);
+	json_object_put(wire_refused(wire, "StorageDamaged", "CreateProject", "{'project':{'name':'x'}}"));
+	ASSERT_SAYS(at_text(wire_call(wire, "GetStatus", "{}"), "storage.trouble"), "only read");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+	ck_assert_str_eq(command_run_line(daemon, 0, digest)->out, before);
+}
+END_TEST
+
 /* A stop does not wait for it. */
 START_TEST(stopped)
 {
@@ -472,6 +496,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(under_load, back_and_forth, interrupted, whose, other_files, damaged, stopped,
-			 for_administrators, commands);
+	return RUN_SUITE(under_load, back_and_forth, interrupted, whose, other_files, damaged, damaged_at_the_start,
+			 stopped, for_administrators, commands);
 }
