@@ -45,6 +45,23 @@ static bool is_printable(const char *text)
 	return true;
 }
 
+/* As libcurl has it. */
+#define NO_HOST_LETTERS "/:?!@{}[]\\$'\"^`*<>=;,+&()"
+
+/* The port behind a host, if there is one, is passed over. */
+static int check_port(const struct check *check, const char *field, const char **at)
+{
+	size_t size;
+	long port;
+
+	if (**at != ':')
+		return 0;
+	size = strspn(*at + 1, "0123456789");
+	port = size > 0 && size < 6 ? strtol(*at + 1, NULL, 10) : 0;
+	*at += 1 + size;
+	return port < 1 || port > 65535 ? invalid(check, field, "a port from 1 to 65535") : 0;
+}
+
 /* Keys in a URL would end up in the database. */
 static int check_url(const struct check *check, const char *field, const char *url)
 {
@@ -59,9 +76,15 @@ static int check_url(const struct check *check, const char *field, const char *u
 	size = strcspn(host, "/?#");
 	if (memchr(host, '@', size))
 		return invalid(check, field, "a URL without user and password");
-	if (size == 0 || host[0] == ':')
+	if (strchr(host, '#'))
+		return invalid(check, field, "a URL without a fragment");
+	size = host[0] == '[' ? strcspn(host, "]/?") + 1 : strcspn(host, NO_HOST_LETTERS);
+	if (size == 0 || (host[0] == '[' && (size < 4 || host[size - 1] != ']')))
 		return invalid(check, field, "a URL with a host");
-	return 0;
+	host += size;
+	if (check_port(check, field, &host) < 0)
+		return check->fault->code;
+	return *host && !strchr("/?", *host) ? invalid(check, field, "a URL with a host") : 0;
 }
 
 static int check_endpoint(const struct check *check)
@@ -93,7 +116,6 @@ static int check_proxy(const struct check *check)
 {
 	static const char *const schemes[] = { "http://", "https://", "socks5://", "socks5h://" };
 	const char *host = NULL, *proxy = check->config->proxy;
-	long port = 1; // some
 	size_t size;
 
 	if (!proxy)
@@ -111,13 +133,8 @@ static int check_proxy(const struct check *check)
 	if (size == 0 || (*host == '[' && (size < 4 || host[size - 1] != ']')))
 		return invalid(check, "proxy", "a URL with a host, as in http://HOST:PORT");
 	host += size;
-	if (*host == ':') {
-		size = strspn(host + 1, "0123456789");
-		port = size > 0 && size < 6 ? strtol(host + 1, NULL, 10) : 0;
-		host += 1 + size;
-	}
-	if (port < 1 || port > 65535)
-		return invalid(check, "proxy", "a port from 1 to 65535");
+	if (check_port(check, "proxy", &host) < 0)
+		return check->fault->code;
 	if (strcmp(host, "") != 0 && strcmp(host, "/") != 0)
 		return invalid(check, "proxy", "nothing but scheme, host and port: no user, no path");
 	return 0;

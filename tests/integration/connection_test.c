@@ -78,7 +78,34 @@ START_TEST(proxies)
 }
 END_TEST
 
+/* What no call could be made to is refused when it is named. */
+START_TEST(urls)
+{
+	static const char *const bad[] = {
+		"http://", "http:///v1", "http://:80/v1", "http://host:99999/v1", "http://host:0", "http://host:x/v1",
+		"http://[::1", "http://[::1]x/v1", "http://[]/v1", "http://ho{st/v1", "http://host/v1#f", "ftp://host/v1",
+	};
+	static const char *const good[] = {
+		"http://host", "HTTPS://Host:65535/v1", "http://[::1]:8080/v1?a=b:c", "http://h\u00f6st.example/{model}",
+	};
+
+	begin();
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		json_object *reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+						  "{'llm_config':{'name':'r','provider':'openai',"
+						  "'llm_model_name':'m','llm_base_url':'%s'}}", bad[i]);
+
+		ck_assert_msg(at_is(reply, "parameters.parameter", "llm_config.llm_base_url"), "%s: %s", bad[i],
+			      json_object_to_json_string(reply));
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		wire_call(wire, "CreateLLMConfig", "{'llm_config':{'name':'c%zu','provider':'openai',"
+			  "'llm_model_name':'m','llm_base_url':'%s'}}", i, good[i]);
+	end();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(fifo, proxies);
+	return RUN_SUITE(fifo, proxies, urls);
 }
