@@ -221,6 +221,24 @@ START_TEST(wrong_requests)
 }
 END_TEST
 
+/* Where nobody names one it is the model that answered, and no simulated one. */
+START_TEST(who_judges)
+{
+	static const struct { const char *name, *config; } experiments[] = { { "A", "simulated" }, { "B", "sim" } };
+
+	begin("");
+	for (size_t i = 0; i < sizeof(experiments) / sizeof(experiments[0]); i++)
+		wire_call(wire, "RunExperiment", "{'name':'%s','collection':{'ref':{'name':'C'}},'prompt_template':"
+			  "{'content':{'name':'T','messages':[{'role':'user','content':'{{q}}'}]}},"
+			  "'update_existing':true,'llm_config':{'ref':{'name':'%s'}}}", experiments[i].name,
+			  experiments[i].config);
+	sim_reset(sim);
+	prefer("'experiments':[{'name':'A'},{'name':'B'}]");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2 * ROWS);
+	end();
+}
+END_TEST
+
 /* One order's trouble is its own, and RetryTask asks for that alone. */
 START_TEST(troubles)
 {
@@ -339,5 +357,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(ranking, bias, long_answers, too_long_answers, wrong_requests, troubles, lost_answers, killed, commands);
+	return RUN_SUITE(ranking, bias, long_answers, too_long_answers, wrong_requests, who_judges, troubles, lost_answers, killed, commands);
 }

@@ -353,6 +353,27 @@ START_TEST(made_elsewhere)
 }
 END_TEST
 
+/* Where nobody names one it is the model that answers, and no simulated one. */
+START_TEST(who_judges)
+{
+	static const char *const model = "result.skill.validation.validator_results.0.model";
+	struct sim *answers, *judge;
+
+	begin(NULL);
+	answers = add_endpoint("answers", SCORE("0.5", "so"));
+	judge = add_endpoint("judge", SCORE("0.9", "so"));
+	add_skill("'llm_config':{'name':'answers'},'validators':[{'evaluator':{'name':'Politeness'}}]");
+	ck_assert_str_eq(at_text(run(""), model), "model of answers");
+	ck_assert_str_eq(at_text(task_of("ValidateSkill", ",'response':'Made here.'"), model), "model of answers");
+	ck_assert_int_eq(sim_stat(answers, "calls"), 3);
+	wire_call(wire, "UpdateProject", "{'project':{'name':'default'},'content':{'name':'default',"
+		  "'rating_llm_config':{'name':'judge'}}}");
+	ck_assert_str_eq(at_text(run(""), model), "model of judge");
+	ck_assert_int_eq(sim_stat(judge, "calls"), 1);
+	end();
+}
+END_TEST
+
 /* It holds the task before its validators are asked; when it goes on, as a task of the moment does. */
 START_TEST(cost_limit)
 {
@@ -454,5 +475,5 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(versions, what_is_wrong, validators, no_validators, no_model_answers, until_valid,
-			 made_elsewhere, cost_limit, in_use, large_answers, on_the_command_line);
+			 made_elsewhere, who_judges, cost_limit, in_use, large_answers, on_the_command_line);
 }

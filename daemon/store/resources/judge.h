@@ -11,6 +11,7 @@ struct evaluator_list {
 	const struct ellu_evaluator **items;
 	size_t n;
 	int64_t judge_id; // 0: none
+	int64_t config_id; // asked where neither an evaluator nor the project names one; 0: the project's default
 };
 /* Of one of both, the other is NULL. NotFound. */
 int evaluators_find(struct tx *tx, const struct scope *scope, const struct ellu_ref *evaluator,

@@ -16,6 +16,7 @@ struct pin {
 	const struct scope *scope;
 	struct place place;
 	int64_t instead; // a config; 0: none
+	int64_t otherwise; // where neither an evaluator nor the project names one; 0: the project's default
 	struct ellu_llm_config *const *judges; // asked where nothing is said; NULL: that of the project
 	size_t n_judges;
 	int64_t configs[RUN_CONFIGS_MAX];
@@ -69,9 +70,8 @@ static int pin_default(struct pin *pin, const char **list)
 		r = pin_config(pin, *pin->judges[i]->id, list);
 	if (r < 0 || pin->judges)
 		return r;
-	r = db_int(pin->tx->db, &id, "SELECT coalesce(rating_llm_config_id, default_llm_config_id)"
-					 " FROM projects WHERE id = ?1", "i", pin->run->project_id);
-
+	r = db_int(pin->tx->db, &id, "SELECT coalesce(rating_llm_config_id, nullif(?2, 0), default_llm_config_id)"
+				     " FROM projects WHERE id = ?1", "ii", pin->run->project_id, pin->otherwise);
 	return r <= 0 ? r : pin_config(pin, id, list);
 }
 
@@ -120,7 +120,8 @@ int run_evaluators_pin(struct tx *tx, const struct run_row *run, const struct sc
 {
 	const struct place place = { .owner_uid = run->owner_uid, .project_id = run->project_id,
 				     .administers = scope->administers };
-	struct pin pin = { .tx = tx, .run = run, .scope = scope, .place = place };
+	struct pin pin = { .tx = tx, .run = run, .scope = scope, .place = place,
+			   .otherwise = evaluators->config_id };
 	int r = begin(&pin);
 
 	if (r >= 0 && instead)

@@ -10,6 +10,7 @@
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"
+#include "proto/provider.h"
 
 #define EVALUATOR "Preference" // where none is named
 
@@ -20,6 +21,7 @@ struct preference {
 	struct scope scope; // the submitter's own, administrator or not
 	struct place place;
 	struct run_row run;
+	int64_t judge_config_id; // the first that answered and is not simulated; 0: none
 	struct notes notes;
 	struct fault rejected; // code 0: not
 };
@@ -58,6 +60,18 @@ static int find_evaluator(struct preference *preference, struct evaluator_list *
 	return r < 0 ? r : check_inputs(preference->tx, evaluators->items[0]);
 }
 
+/* Its config judges where nobody names one: that is nothing for a simulated model, unless all answers are its. */
+static int offer_judge(struct preference *preference, const struct run_row *own)
+{
+	int r = 0;
+
+	if (!preference->judge_config_id && own->models[0][0] && !provider_is_simulated(own->models[0][0]))
+		r = db_int(preference->tx->db, &preference->judge_config_id,
+			   "SELECT id FROM llm_configs WHERE id = ?1 AND (owner_uid = ?2 OR shared)"
+			   " AND deleted_at IS NULL", "ii", own->config_id, preference->place.owner_uid);
+	return r < 0 ? r : 0;
+}
+
 /* Its rows, what was asked of them, and as many epochs as all have. */
 static int take_experiment(struct preference *preference, int64_t id, bool is_first)
 {
@@ -70,6 +84,9 @@ static int take_experiment(struct preference *preference, int64_t id, bool is_fi
 		r = experiment_check_idle(tx, &row);
 	if (r >= 0)
 		r = run_row_load(tx, row.run_id, &own);
+	if (r < 0)
+		return r;
+	r = offer_judge(preference, &own);
 	if (r < 0)
 		return r;
 	if (!is_first) {
@@ -136,6 +153,7 @@ static int pin(struct preference *preference)
 		r = take_experiments(preference);
 	if (r >= 0)
 		r = run_insert(tx, &preference->run, &(struct tx_list){ 0 }, &preference->run.id);
+	evaluators.config_id = preference->judge_config_id;
 	if (r >= 0)
 		r = run_evaluators_pin(tx, &preference->run, &preference->scope, a->llm_config, &evaluators,
 				       &preference->notes);

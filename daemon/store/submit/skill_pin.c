@@ -22,6 +22,7 @@ struct pin {
 	struct run_row *run;
 	struct notes *notes;
 	const struct ellu_skill *skill;
+	int64_t config_id; // that it names; 0: none
 	int64_t fallbacks[FALLBACKS_MAX];
 	size_t n_fallbacks;
 	const struct ellu_evaluator *evaluators[RUN_EVALUATORS_MAX]; // of its validators
@@ -111,15 +112,18 @@ static int check_inputs(const struct pin *pin)
 static int find_models(struct pin *pin)
 {
 	const struct ellu_skill *skill = pin->skill;
-	struct ellu_llm_config_in in = ELLU_RECORD(struct ellu_llm_config_in);
-	int r;
+	int r = 0;
 
-	if (task_submit_member(pin->op, "response"))
-		return 0;
-	in.ref = skill->llm_config;
-	r = llm_config_take(pin->tx, pin->scope, &pin->place, in.ref ? &in : NULL, "llm_config",
-			    /* may_update= */ false, pin->notes, &pin->run->config_id);
-	if (r == 0 && !in.ref)
+	if (skill->llm_config)
+		r = resource_resolve(pin->tx, &resource_llm_config, pin->scope, skill->llm_config,
+				     &pin->config_id);
+	if (r < 0 || task_submit_member(pin->op, "response"))
+		return r < 0 ? r : 0;
+	pin->run->config_id = pin->config_id;
+	if (!skill->llm_config)
+		r = llm_config_take(pin->tx, pin->scope, &pin->place, NULL, "llm_config",
+				    /* may_update= */ false, pin->notes, &pin->run->config_id);
+	if (r == 0 && !skill->llm_config)
 		r = fault_not_found(pin->tx->fault, "llm_config", NULL, 0);
 	if (r >= 0)
 		r = run_own_config_pin(pin->tx, pin->run);
@@ -148,7 +152,8 @@ static int add_skill(struct pin *pin)
 
 static int pin(struct pin *pin)
 {
-	const struct evaluator_list evaluators = { .items = pin->evaluators, .n = pin->skill->n_validators };
+	const struct evaluator_list evaluators = { .items = pin->evaluators, .n = pin->skill->n_validators,
+						   .config_id = pin->config_id };
 	struct tx *tx = pin->tx;
 	int r = tx_encode(tx, &ellu_generation_params_type, task_submit_member(pin->op, "generation_params"),
 			  &pin->run->generation_params);
