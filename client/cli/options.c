@@ -64,12 +64,20 @@ static bool is_of_group(const struct command *command, const char *group)
 	return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
 }
 
-static bool is_group(const struct commands *commands, const char *word)
+/* The group of that name, or of what the interface calls it; NULL: there is none. */
+static const char *find_group(const struct commands *commands, const char *word)
 {
+	static const struct { const char *also, *group; } names[] = {
+		{ "criterion-set", "criteria" }, { "llm-config", "llm" }, { "prompt-template", "template" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i].also, word) == 0)
+			word = names[i].group;
 	for (size_t i = 0; i < commands->n; i++)
 		if (is_of_group(&commands->items[i], word))
-			return true;
-	return false;
+			return word;
+	return NULL;
 }
 
 const struct option *options_at(const struct command *command, size_t i)
@@ -274,9 +282,10 @@ static bool take_word(struct parser *parser, const char *word)
 		cli_error("%s: unexpected argument %s", parser->command->name, word);
 		return false;
 	}
-	if (!arguments->group && is_group(parser->commands, word)) {
-		arguments->group = word;
-		return true;
+	if (!arguments->group) {
+		arguments->group = find_group(parser->commands, word);
+		if (arguments->group)
+			return true;
 	}
 	parser->command = arguments->group ?
 				  options_find_command(parser->commands, arguments->group, word) :
@@ -498,8 +507,9 @@ int command_help(struct cli *cli)
 {
 	const char *const *words = cli->arguments.operands;
 	const struct commands *commands = cli->commands;
-	const char *group = words[0] && is_group(commands, words[0]) ? words[0] : NULL;
-	const struct command *command = words[0] ? options_find_command(commands, words[0], words[1]) : NULL;
+	const char *group = words[0] ? find_group(commands, words[0]) : NULL;
+	const struct command *command = words[0] ? options_find_command(commands, group ? group : words[0], words[1]) :
+						   NULL;
 
 	if (!command && words[0] && !(group && !words[1])) {
 		unknown_command(commands, group, group ? words[1] : words[0]);

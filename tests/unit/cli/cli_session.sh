@@ -293,6 +293,12 @@ expect 0 stop
 says err 'No daemon runs.'
 expect 2 restart --socket "$scratch/run/elluminate/socket"
 
+# What the interface calls a group
+expect 0 help llm-config list
+says out '^Usage: elluminate llm list'
+expect 0 criterion-set create --help
+says out '^Usage: elluminate criteria create'
+
 # What is wrong
 expect 2 tsak list
 says err 'did you mean task?'
