@@ -259,6 +259,39 @@ START_TEST(edits_are_taken_over)
 }
 END_TEST
 
+/* Where a person gave the verdict that the judge did not, nothing failed; `n` others did. */
+static void failures_must_be(int64_t n)
+{
+	json_object *results = at_json(results_of(), "results");
+
+	ck_assert_int_eq(at_int(results, "failed_ratings"), n);
+	ck_assert_int_eq(at_count(results, "errors"), n > 0);
+	ck_assert(n == 0 || at_int(results, "errors.0.count") == n);
+}
+
+START_TEST(failed_verdicts)
+{
+	json_object *all;
+
+	begin((const char *[]) { "--bad_verdict_rate=1", NULL });
+	run_first(&(struct experiment) { .rows = 2, .url = sim_url(sim),
+					 .more = "'measures':[{'criterion_str':'Is it good?'},{'criterion_str':"
+						 "'short','check':{'kind':'length','value':'1..'}}]" });
+	failures_must_be(2);
+	all = list_all(wire, "ListRatings", "'experiment':{'id':%lld}", (long long)experiment_id);
+	for (int i = 0; i < 2; i++) {
+		edit_rating("{'rating_id':%lld,'rating':'YES'}", (long long)at_int(all, text("%d.id", 2 * i)));
+		failures_must_be(1 - i);
+	}
+	edit_rating("{'rating_id':%lld,'undo':true}", (long long)at_int(all, "0.id"));
+	failures_must_be(1);
+	/* The same when they are counted again. */
+	rate("RateExperiment", text("{'experiment':{'id':%lld}}", (long long)experiment_id));
+	failures_must_be(1);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 START_TEST(edits_refused)
 {
 	static const struct {
@@ -302,5 +335,5 @@ END_TEST
 int main(void)
 {
 	return RUN_SUITE(a_person_overrules, epochs_of_a_row_are_no_rows, an_edit_in_a_large_row,
-			 edits_are_taken_over, edits_refused);
+			 edits_are_taken_over, failed_verdicts, edits_refused);
 }

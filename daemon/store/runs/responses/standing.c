@@ -6,6 +6,7 @@
 
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/run.h"
+#include "daemon/store/runs/statistics/error_counts.h"
 #include "daemon/store/runs/statistics/proportion.h"
 #include "proto/generated/interface.h"
 #include "proto/statistics/statistics.h"
@@ -21,8 +22,9 @@ static int read_standing(struct tx *tx, const struct run_row *run, int64_t respo
 
 	r = db_row(tx->db, &q,
 		   "SELECT count(*), sum(value >= 0.5), sum(value < 0.5),"
-		   " max(iif(measure_id = ?4, coalesce(value >= 0.5, -1), -2)) FROM"
-		   " (SELECT n.measure_id, " RATING_VALUE " value FROM run_measures n"
+		   " max(iif(measure_id = ?4, coalesce(value >= 0.5, -1), -2)),"
+		   " max(iif(measure_id = ?4, error, NULL)) FROM"
+		   " (SELECT n.measure_id, " RATING_VALUE " value, g.error FROM run_measures n"
 		   "  CROSS JOIN measures m ON m.id = n.measure_id AND m.criterion_id IS NOT NULL"
 		   "  LEFT JOIN ratings g ON g.response_id = ?2 AND g.measure_id = n.measure_id"
 		   "  AND g.judge_id = ?3 WHERE n.run_id = ?1)",
@@ -34,8 +36,9 @@ static int read_standing(struct tx *tx, const struct run_row *run, int64_t respo
 		.meets_all = column_int(q, 0) == column_int(q, 1),
 		.decided = column_int(q, 0) == column_int(q, 1) || column_int(q, 2) > 0,
 		.value = (int)column_int_or(q, 3, -2),
+		.error = tx_text(tx, q, 4),
 	};
-	return 0;
+	return tx->oom ? -ENOMEM : 0;
 }
 
 int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
@@ -210,5 +213,10 @@ int results_adjust(struct tx *tx, const char *text, const struct run_measure *me
 		return r;
 	results->undecided_responses =
 		n - results->failed_responses - results->success_rate->n_scored;
+	if ((before->value == -1) != (after->value == -1))
+		r = error_counts_move(tx, "rating", after->error, /* more= */ after->value == -1, &results->errors,
+				      &results->n_errors);
+	if (r < 0)
+		return r;
 	return tx->oom ? -ENOMEM : tx_encode(tx, &ellu_experiment_results_type, results, ret_text);
 }

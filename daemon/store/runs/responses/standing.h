@@ -14,6 +14,7 @@ struct standing {
 	bool meets_all;
 	bool decided;
 	int value; // 1 YES, 0 NO, -1 none (it failed), -2 not rated
+	const char *error; // why the judge has no verdict by the one, whoever overruled it; or NULL
 	int64_t row_responses, row_successes; // that meet all
 	int64_t row_decided, row_yes; // by the one
 	int answered_by; // the config; 0: the run's own

@@ -219,7 +219,8 @@ static int count_ratings(struct results *results, int64_t response_id, size_t *r
 			*ret_yes += yes;
 			*ret_no += decided && !yes;
 		}
-		r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 6));
+		if (!overruled)
+			r = error_counts_add(tx, &results->errors, "rating", column_peek(q, 6));
 	}
 	return r;
 }

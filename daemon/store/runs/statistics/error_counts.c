@@ -74,8 +74,16 @@ static int add(struct tx *tx, struct error_counts *counts, const struct error_co
 	return count->code && count->message ? 0 : -ENOMEM;
 }
 
-int error_counts_add(struct tx *tx, struct error_counts *counts, const char *item,
-		     const char *error)
+static int drop(struct error_counts *counts, const struct error_count *wanted)
+{
+	struct error_count *count = find(counts, wanted);
+
+	if (count && --count->count == 0)
+		*count = counts->items[--counts->n];
+	return 0;
+}
+
+static int move(struct tx *tx, struct error_counts *counts, const char *item, const char *error, bool more)
 {
 	struct error_count wanted = { .item = item };
 	json_object *json;
@@ -89,9 +97,15 @@ int error_counts_add(struct tx *tx, struct error_counts *counts, const char *ite
 	wanted.code = text_of(json, "code");
 	wanted.message = text_of(json, "message");
 	wanted.status = json_object_get_int64(json_object_object_get(json, "status"));
-	r = add(tx, counts, &wanted);
+	r = more ? add(tx, counts, &wanted) : drop(counts, &wanted);
 	json_object_put(json);
 	return r;
+}
+
+int error_counts_add(struct tx *tx, struct error_counts *counts, const char *item,
+		     const char *error)
+{
+	return move(tx, counts, item, error, true);
 }
 
 static int compare(const void *a, const void *b)
@@ -128,4 +142,25 @@ int error_counts_tell(struct tx *tx, struct error_counts *counts, bool responses
 	*ret_items = tx_list_items(tx, &list);
 	*ret_n = list.n;
 	return r;
+}
+
+int error_counts_move(struct tx *tx, const char *item, const char *error, bool more,
+		      const struct ellu_error_count *const **items, size_t *n)
+{
+	struct error_counts counts = { 0 };
+	int r;
+
+	for (; counts.n < *n && counts.n < ERROR_COUNTS_MAX; counts.n++) {
+		const struct ellu_error_count *told = (*items)[counts.n];
+
+		counts.items[counts.n] = (struct error_count){
+			.item = told->item,
+			.code = told->error->code,
+			.message = told->error->message,
+			.status = told->error->status ? *told->error->status : 0,
+			.count = told->count,
+		};
+	}
+	r = move(tx, &counts, item, error, more);
+	return r < 0 ? r : error_counts_tell(tx, &counts, /* responses= */ true, items, n);
 }

@@ -27,3 +27,6 @@ int error_counts_add(struct tx *tx, struct error_counts *counts, const char *ite
 /* The commonest first. */
 int error_counts_tell(struct tx *tx, struct error_counts *counts, bool responses,
 		      const struct ellu_error_count *const **ret_items, size_t *ret_n);
+/* Of those that were told there comes to be one more, or one fewer. */
+int error_counts_move(struct tx *tx, const char *item, const char *error, bool more,
+		      const struct ellu_error_count *const **items, size_t *n);
