@@ -17,7 +17,8 @@
 #include "daemon/base/prices.h"
 #include "daemon/config.h"
 #include "daemon/daemon.h"
-#include "daemon/store/store.h"
+#include "daemon/store/restore.h"
+#include "proto/fault/error_info.h"
 #include "proto/text/utf8.h"
 
 #define EXIT_USAGE 2

@@ -12,7 +12,7 @@
 #include "daemon/api/principal.h"
 #include "daemon/base/share.h"
 #include "daemon/base/table.h"
-#include "daemon/store/store.h"
+#include "daemon/store/tokens.h"
 
 struct call;
 struct service;

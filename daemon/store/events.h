@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "daemon/store/store.h"
+#include "daemon/store/engine/method.h"
 #include "elluminate-types.h"
 #include "proto/task_status.h"
 

@@ -14,7 +14,6 @@
 
 #include "daemon/store/engine/soundness.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/store.h"
 
 #define DATABASE "elluminate.db"
 #define PART "restore.part" // until it is known to be sound

@@ -5,7 +5,8 @@
  */
 #pragma once
 
-#include "daemon/store/store.h"
+#include "daemon/base/sha256.h"
+#include "daemon/store/engine/method.h"
 #include "elluminate-types.h"
 #include "proto/limits.h"
 #include "proto/content/template.h"

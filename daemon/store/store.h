@@ -15,7 +15,6 @@
  */
 #pragma once
 
-#include "daemon/base/sha256.h"
 #include "daemon/store/engine/method.h"
 
 /* Locks the state folder, opens, migrates and recovers the database (tasks that were STARTED
@@ -60,45 +59,6 @@ bool store_runs_method(const struct method *method);
  * for its operation. Lies in the arena. NULL: nothing. */
 const void *store_method_digest(const struct method *method, const void *request, struct arena *arena);
 void store_method_run(struct store *store, struct method_run *op);
-
-/* ---- Backups; no store is open ---- */
-
-/* Whether the file is a whole and sound database of ours. Nothing is written. Blocks, like what follows. */
-int store_check_backup(const char *path, struct fault *fault);
-
-struct store_restore {
-	const char *state_dir; // made when missing
-	const char *path;
-	bool system; // else all that is in it, which must be one user's, becomes the caller's own
-	char kept[64]; // the folder in there with what was in its place; "": there was nothing
-};
-/* Puts a backup in the place of the database, once it is known to be sound; the keys in the folder stay.
- * Killed at any point, either is there, whole. Needs the folder's lock. */
-int store_restore(struct store_restore *restore, struct fault *fault);
-
-/* ---- Tokens ---- */
-
-#define TOKEN_KEY_SIZE 17 // of its name, as text with the NUL
-
-/* A token as it is known by: method_run::ret_beside of CreateToken; of RevokeToken its id alone. */
-struct stored_token {
-	int64_t id;
-	char key[TOKEN_KEY_SIZE];
-	char digest[SHA256_TEXT_SIZE];
-	int64_t uid;
-	int64_t project_id; // 0: all of the user's
-	const char *scope;
-	int64_t expires_at_usec;
-};
-/* Every one that is not over. */
-struct tokens_load {
-	struct store_request request;
-	const struct stored_token *const *ret_tokens;
-	size_t ret_n;
-};
-void store_tokens_load(struct store *store, struct tokens_load *op);
-/* Of a token's text, as text. */
-void token_digest(const char *text, char ret_digest[static SHA256_TEXT_SIZE]);
 
 /* ---- State of the store itself ---- */
 

@@ -1,8 +1,8 @@
 /* What names are resolved in. */
 #pragma once
 
+#include "daemon/store/engine/method.h"
 #include "daemon/store/engine/tx.h"
-#include "daemon/store/store.h"
 
 #define PROJECT_DEFAULT "default"
 

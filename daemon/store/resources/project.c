@@ -7,6 +7,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/llm_config.h"
 #include "daemon/store/resources/sweep.h"
+#include "daemon/store/store.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/text/utf8.h"

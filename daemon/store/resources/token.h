@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/store/resources/resource.h"
+#include "daemon/store/tokens.h"
 
 #define TOKENS_MAX 1000 // of one user
 

@@ -9,6 +9,7 @@
 
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/runs.h"
+#include "daemon/store/store.h"
 #include "proto/generated/interface.h"
 
 #define ROW_BYTES 300 // of an answer, beside its texts
