@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "daemon/store/resources/evaluator.h"
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "daemon/store/runs/run_configs.h"
 #include "proto/generated/interface.h"
 

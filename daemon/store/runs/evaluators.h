@@ -5,7 +5,7 @@
 #pragma once
 
 #include "daemon/store/engine/page.h"
-#include "daemon/store/resources/judge.h"
+#include "daemon/store/resources/evaluators/judge.h"
 #include "daemon/store/runs/run.h"
 #include "proto/task_kind.h"
 

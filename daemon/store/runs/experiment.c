@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/panel.h"
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/configs/panel.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "daemon/store/runs/run_configs.h"
 #include "proto/generated/interface.h"
 

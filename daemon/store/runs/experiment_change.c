@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/llm_config.h"
-#include "daemon/store/resources/panel.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/configs/llm_config.h"
+#include "daemon/store/resources/configs/panel.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/run_configs.h"

@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/llm_config.h"
-#include "daemon/store/resources/llm_config_secret.h"
-#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/configs/llm_config.h"
+#include "daemon/store/resources/configs/llm_config_secret.h"
+#include "daemon/store/resources/prompts/prompt_template.h"
 #include "daemon/store/runs/spending.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "proto/generated/interface.h"
 
 /* ---- Pinning ---- */

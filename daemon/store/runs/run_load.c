@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/panel.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/configs/panel.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/run_configs.h"

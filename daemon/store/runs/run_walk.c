@@ -1,6 +1,6 @@
 #include "daemon/store/runs/run_walk.h"
 
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/collections/rows.h"
 
 /* ---- Of responses ---- */
 

@@ -4,10 +4,10 @@
  */
 #include <errno.h>
 
-#include "daemon/store/resources/collection.h"
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/evaluator.h"
-#include "daemon/store/resources/row_set.h"
+#include "daemon/store/resources/collections/collection.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
+#include "daemon/store/resources/collections/row_set.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/submit/task_submit.h"
 #include "proto/generated/interface.h"

@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/llm_config.h"
-#include "daemon/store/resources/placeholders.h"
+#include "daemon/store/resources/configs/llm_config.h"
+#include "daemon/store/resources/collections/placeholders.h"
 #include "proto/generated/interface.h"
 
 /* ---- Which they are ---- */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/runs/run.h"
 

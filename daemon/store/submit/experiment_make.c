@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/generated/interface.h"

@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources/collection.h"
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/collections/collection.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/prompts/prompt_template.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"

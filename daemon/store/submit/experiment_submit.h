@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "daemon/store/resources/panel.h"
+#include "daemon/store/resources/configs/panel.h"
 #include "daemon/store/resources/notes.h"
-#include "daemon/store/resources/row_set.h"
+#include "daemon/store/resources/collections/row_set.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/submit/evaluator_uses.h"
 #include "daemon/store/submit/task_submit.h"

@@ -5,11 +5,11 @@
  */
 #include <errno.h>
 
-#include "daemon/store/resources/collection.h"
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/evaluator.h"
-#include "daemon/store/resources/llm_config.h"
-#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/collections/collection.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
+#include "daemon/store/resources/configs/llm_config.h"
+#include "daemon/store/resources/prompts/prompt_template.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/task_submit.h"

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
 #include "daemon/store/runs/compare/preferences.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/submit/task_submit.h"

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "daemon/store/engine/page.h"
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/placeholders.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/collections/placeholders.h"
 #include "daemon/store/submit/rating_submission.h"
 
 /* Collections whose columns one transaction looks for; each has up to COLUMNS_MAX. */

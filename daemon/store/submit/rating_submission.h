@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "daemon/store/resources/panel.h"
-#include "daemon/store/resources/placeholders.h"
+#include "daemon/store/resources/configs/panel.h"
+#include "daemon/store/resources/collections/placeholders.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/submit/evaluator_uses.h"
 #include "daemon/store/submit/task_submit.h"

@@ -1,5 +1,5 @@
 /* A submission that rates: criteria and judge, and the way through one transaction. */
-#include "daemon/store/resources/placeholders.h"
+#include "daemon/store/resources/collections/placeholders.h"
 #include "daemon/store/submit/rating_submission.h"
 
 #include <errno.h>
@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "daemon/store/engine/page.h"
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/panel.h"
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/configs/panel.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/submit/evaluator_uses.h"

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/evaluator.h"
-#include "daemon/store/resources/llm_config.h"
-#include "daemon/store/resources/skill.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
+#include "daemon/store/resources/configs/llm_config.h"
+#include "daemon/store/resources/evaluators/skill.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/run_configs.h"
 #include "daemon/store/submit/task_submit.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/panel.h"
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/configs/panel.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "daemon/store/runs/run_configs.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/spending.h"

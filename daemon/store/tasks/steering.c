@@ -1,7 +1,7 @@
 /* What its owner wants of a live task: that it pauses and goes on, how, and for how much. */
 #include <string.h>
 
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "daemon/store/runs/run.h"
 #include "daemon/store/tasks/task.h"
 #include "proto/generated/interface.h"

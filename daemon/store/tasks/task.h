@@ -1,7 +1,7 @@
 /* Tasks as rows: reading them whole, and the one way in which their state and log change. */
 #pragma once
 
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/projects/project.h"
 #include "daemon/store/tasks.h"
 #include "proto/task_kind.h"
 

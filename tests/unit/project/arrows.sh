@@ -55,6 +55,8 @@ rooms() {
 	done
 }
 
+ROOMS="collections configs projects prompts evaluators"
+rooms daemon/store/resources daemon/base 'daemon/store/[a-z_]+\.h' daemon/store/engine
 ROOMS="statistics responses results compare recording"
 rooms daemon/store/runs daemon/base 'daemon/store/[a-z_]+\.h' daemon/store/engine daemon/store/resources
 ROOMS="conversation run judging kinds experiment pool"

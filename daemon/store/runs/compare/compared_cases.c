@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/runs/compare/sides.h"
 #include "daemon/store/runs/responses/response.h"
 #include "proto/generated/interface.h"

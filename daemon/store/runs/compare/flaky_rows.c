@@ -1,7 +1,7 @@
 /* The rows of an experiment whose epochs disagree: one walk over its responses, in the order of its rows. */
 #include <errno.h>
 
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/runs/compare/sides.h"
 #include "daemon/store/runs/responses/response.h"
 #include "proto/generated/interface.h"

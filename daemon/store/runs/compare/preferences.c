@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <stdint.h>
 
-#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/statistics/proportion.h"
 #include "proto/generated/interface.h"

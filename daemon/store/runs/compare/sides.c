@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/collections/rows.h"
 #include "proto/generated/interface.h"
 
 #define ALIKE_MAX 200 // rows of one hash that are looked at for one row

@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/collections/columns.h"
 #include "daemon/store/runs/compare/preferences.h"
 #include "daemon/store/runs/run.h"
 #include "daemon/store/runs/run_walk.h"

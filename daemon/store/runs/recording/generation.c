@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <json.h>
 
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/collections/rows.h"
 #include "daemon/store/runs/run.h"
 #include "proto/generated/interface.h"
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/runs/responses/response.h"
 #include "daemon/store/runs/run_walk.h"
 #include "proto/generated/interface.h"

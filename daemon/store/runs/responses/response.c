@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/collections/columns.h"
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/responses/response_blocks.h"
 #include "proto/content/template.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/runs/responses/response.h"
 #include "daemon/store/runs/statistics/proportion.h"
 #include "proto/generated/interface.h"

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
 #include "daemon/store/runs/evaluators.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/run_walk.h"

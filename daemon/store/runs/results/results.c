@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/responses/response.h"
 #include "daemon/store/runs/run.h"

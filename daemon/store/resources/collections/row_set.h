@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "daemon/store/resources/collection_state.h"
+#include "daemon/store/resources/collections/collection_state.h"
 #include "daemon/store/resources/identity.h"
 
 struct row_set {

@@ -1,9 +1,9 @@
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 
 #include <errno.h>
 
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "proto/generated/interface.h"
 
 int check_read(struct tx *tx, sqlite3_stmt *q, int column, const struct ellu_check **ret_check)

@@ -1,4 +1,4 @@
-#include "daemon/store/resources/token.h"
+#include "daemon/store/resources/projects/token.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,10 +1,10 @@
-#include "daemon/store/resources/judge.h"
+#include "daemon/store/resources/evaluators/judge.h"
 
 #include <string.h>
 
-#include "daemon/store/resources/evaluator.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/projects/project.h"
 #include "proto/generated/interface.h"
 
 static int load(struct tx *tx, int64_t id, void *ret_judge)

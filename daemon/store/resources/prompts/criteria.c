@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/resources/identity.h"
 #include "proto/check_value.h"
 #include "proto/generated/interface.h"

@@ -6,7 +6,7 @@
  * visible, keeps its id: going on with it is a conflict, never half an upload. What replaces the
  * rows that were visible does so where it becomes visible itself, in one transaction.
  */
-#include "daemon/store/resources/template_variables.h"
+#include "daemon/store/resources/collections/template_variables.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,9 +14,9 @@
 
 #include "daemon/store/engine/page.h"
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/collection.h"
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/collections/collection.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/collections/rows.h"
 #include "daemon/store/resources/sweep.h"
 #include "proto/generated/interface.h"
 

@@ -1,11 +1,11 @@
-#include "daemon/store/resources/row_set.h"
+#include "daemon/store/resources/collections/row_set.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/collections/columns.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/collections/rows.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_build.h"
 #include "proto/limits.h"

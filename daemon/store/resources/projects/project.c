@@ -1,11 +1,11 @@
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/projects/project.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "daemon/store/resources/sweep.h"
 #include "daemon/store/store.h"
 #include "proto/generated/interface.h"

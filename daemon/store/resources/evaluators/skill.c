@@ -1,12 +1,12 @@
-#include "daemon/store/resources/skill.h"
+#include "daemon/store/resources/evaluators/skill.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/evaluator.h"
-#include "daemon/store/resources/llm_config.h"
-#include "daemon/store/resources/project.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/evaluators/evaluator.h"
+#include "daemon/store/resources/configs/llm_config.h"
+#include "daemon/store/resources/projects/project.h"
 #include "daemon/store/resources/versions.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"

@@ -1,7 +1,7 @@
 /* Collections, as the resource that they are. */
 #pragma once
 
-#include "daemon/store/resources/collection_state.h"
+#include "daemon/store/resources/collections/collection_state.h"
 #include "daemon/store/resources/resource.h"
 
 struct row_set;

@@ -1,4 +1,4 @@
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/configs/llm_config.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "daemon/base/prices.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/llm_config_secret.h"
+#include "daemon/store/resources/configs/llm_config_secret.h"
 #include "proto/content/llm_config_rules.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"

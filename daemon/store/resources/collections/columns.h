@@ -2,7 +2,7 @@
  * them where a row says nothing. */
 #pragma once
 
-#include "daemon/store/resources/collection_state.h"
+#include "daemon/store/resources/collections/collection_state.h"
 
 /* Of a collection, and the different keys of the rows of a request. */
 #define COLUMNS_MAX 1000

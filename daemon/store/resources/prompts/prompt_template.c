@@ -1,10 +1,10 @@
-#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/prompts/prompt_template.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/resources/versions.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"

@@ -1,7 +1,7 @@
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/collections/rows.h"
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/collections/columns.h"
 
 int rows_insert(struct tx *tx, const struct collection_state *state, int64_t batch_id,
 		const struct row_set *set)

@@ -1,4 +1,4 @@
-#include "daemon/store/resources/collection_state.h"
+#include "daemon/store/resources/collections/collection_state.h"
 
 int collection_state(struct tx *tx, int64_t id, struct collection_state *ret_state)
 {

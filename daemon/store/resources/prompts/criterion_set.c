@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/store/resources/criterion.h"
+#include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/prompts/prompt_template.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"

@@ -1,10 +1,10 @@
-#include "daemon/store/resources/placeholders.h"
+#include "daemon/store/resources/collections/placeholders.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources/collection_state.h"
+#include "daemon/store/resources/collections/collection_state.h"
 #include "proto/content/template.h"
 
 struct collecting {

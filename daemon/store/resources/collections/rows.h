@@ -1,7 +1,7 @@
 /* Rows of collections, in batches that become visible and invisible as a whole. */
 #pragma once
 
-#include "daemon/store/resources/row_set.h"
+#include "daemon/store/resources/collections/row_set.h"
 
 /* Adds rows as a batch of their own that is visible from then on. Raises the state's numbers. */
 int rows_append(struct tx *tx, struct collection_state *state, const struct row_set *set);

@@ -1,9 +1,9 @@
-#include "daemon/store/resources/panel.h"
+#include "daemon/store/resources/configs/panel.h"
 
 #include <errno.h>
 
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/llm_config.h"
+#include "daemon/store/resources/configs/llm_config.h"
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 

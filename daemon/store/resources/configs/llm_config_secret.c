@@ -1,4 +1,4 @@
-#include "daemon/store/resources/llm_config_secret.h"
+#include "daemon/store/resources/configs/llm_config_secret.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-#include "daemon/store/resources/collection.h"
+#include "daemon/store/resources/collections/collection.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "daemon/store/resources/columns.h"
-#include "daemon/store/resources/rows.h"
+#include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/collections/rows.h"
 #include "proto/generated/interface.h"
 #include "proto/text/utf8.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/store/resources/columns.h"
+#include "daemon/store/resources/collections/columns.h"
 
 #include <errno.h>
 #include <string.h>

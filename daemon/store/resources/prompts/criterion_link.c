@@ -1,8 +1,8 @@
 /* What sets of criteria are linked to: prompt templates, by their names, so in all their versions. */
 #include <errno.h>
 
-#include "daemon/store/resources/criterion.h"
-#include "daemon/store/resources/prompt_template.h"
+#include "daemon/store/resources/prompts/criterion.h"
+#include "daemon/store/resources/prompts/prompt_template.h"
 #include "proto/generated/interface.h"
 
 #define LINKS_MAX 1000 // prompt templates of one set
