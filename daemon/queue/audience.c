@@ -11,6 +11,8 @@
 /* Who is not due yet is looked at again no sooner than so much later for each who is there, so that looking
  * takes no more than about a hundredth of the time. */
 #define REST_USEC 10
+/* So many who are not due are looked at before others on the loop have their turn. */
+#define LOOKS_MAX 64
 
 struct audience {
 	struct audience *next; // audiences::first
@@ -24,6 +26,7 @@ struct audience {
 	int64_t rests_until_usec;
 	bool changed; // begin again behind the last one
 	bool walking;
+	int n_looked; // since the walk went on
 	bool waits; // for the turn of the one at `at`
 	bool has_turn; // who waited for one is told now, whoever waits behind him
 	struct event *timer;
@@ -76,6 +79,8 @@ static bool tell_next(struct audience *audience, int64_t now)
 	audience->at = member->next;
 	if (is_due)
 		due = kind->tell(member);
+	else
+		audience->n_looked++;
 	if (due && due < audience->due_usec)
 		audience->due_usec = due;
 	return true;
@@ -90,14 +95,16 @@ static void begin(struct audience *audience)
 
 static void walk(struct audience *audience)
 {
+	const struct timeval at_once = { 0 }; // in the next turn: what is made active goes on in this one
 	int64_t now = clock_monotonic_usec();
 
 	if (audience->walking || audience->waits)
 		return;
 	audience->walking = true;
+	audience->n_looked = 0;
 	if (!audience->at && audience->changed)
 		begin(audience);
-	while (audience->at && tell_next(audience, now))
+	while (audience->at && audience->n_looked < LOOKS_MAX && tell_next(audience, now))
 		if (!audience->at && audience->changed)
 			begin(audience);
 	audience->walking = false;
@@ -105,6 +112,8 @@ static void walk(struct audience *audience)
 		audience_free(audience);
 	else if (!audience->at)
 		rest(audience);
+	else if (!audience->waits)
+		(void)event_add(audience->timer, &at_once);
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *userdata)
@@ -113,7 +122,8 @@ static void on_timer(evutil_socket_t fd, short events, void *userdata)
 
 	(void)fd;
 	(void)events;
-	audience_wake(audience);
+	audience->changed |= !audience->at; // else it goes on where it was
+	walk(audience);
 }
 
 void audience_wake(struct audience *audience)

@@ -24,6 +24,7 @@ static struct audiences audiences;
 static struct follower followers[MANY];
 static int turn_left; // so many may be told
 static struct audience_member *waiter;
+static int n_looks;
 
 static struct follower *follower_of(const struct audience_member *member)
 {
@@ -32,6 +33,7 @@ static struct follower *follower_of(const struct audience_member *member)
 
 static int64_t due_usec(const struct audience_member *member)
 {
+	n_looks++;
 	return follower_of(member)->due_usec;
 }
 
@@ -213,7 +215,35 @@ START_TEST(pace)
 }
 END_TEST
 
+/* Those who are not due are looked at some at a time, and news meanwhile make them begin once more. */
+START_TEST(looking)
+{
+	begin(MANY, MANY);
+	for (int i = 1; i < MANY; i++)
+		followers[i].due_usec = INT64_MAX - 1;
+	n_looks = 0;
+	audiences_wake(&audiences);
+	ck_assert_int_le(n_looks, 100);
+	while (!followers[0].n_told) { // who came first is told last
+		int before = n_looks;
+
+		ck_assert_int_le(n_looks, MANY);
+		ck_assert_int_ge(event_base_loop(loop_base(loop), EVLOOP_ONCE), 0);
+		ck_assert_int_le(n_looks - before, 100);
+	}
+	ck_assert_int_eq(n_looks, MANY);
+	audiences_wake(&audiences);
+	followers[MANY - 1].due_usec = 1; // it was looked at already
+	audiences_wake(&audiences);
+	while (!followers[MANY - 1].n_told)
+		ck_assert_int_ge(event_base_loop(loop_base(loop), EVLOOP_ONCE), 0);
+	ck_assert_int_le(n_looks, 3 * MANY);
+	end();
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(turns, a_turn_each, news_meanwhile, leaving, the_waiter_leaves, pace);
+	return RUN_TESTS(turns, a_turn_each, news_meanwhile, leaving, the_waiter_leaves, pace,
+			 looking);
 }
