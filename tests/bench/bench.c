@@ -42,6 +42,14 @@ double bench_median(double *values, size_t n)
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+double bench_slowest_hundredth(double *values, size_t n)
+{
+	if (n == 0)
+		return 0;
+	qsort(values, n, sizeof(*values), compare_doubles);
+	return values[n - 1 - n / 100];
+}
+
 double bench_cpu_seconds(pid_t pid)
 {
 	struct timespec used;

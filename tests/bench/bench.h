@@ -22,6 +22,8 @@ bool bench_figure(const char *name, double measured, enum bench_kind kind, doubl
 
 /* Sorts the values. */
 double bench_median(double *values, size_t n);
+/* The least of them; of few values it is the largest. Sorts them, too. */
+double bench_slowest_hundredth(double *values, size_t n);
 
 /* User and system time that all threads of the process have used; 0 is the calling process. */
 double bench_cpu_seconds(pid_t pid);
