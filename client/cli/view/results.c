@@ -1,5 +1,6 @@
 #include "client/cli/view/show.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "client/cli/view/progress_bar.h"
@@ -17,27 +18,28 @@ void proportion_add_numbers(struct table *table, const struct ellu_proportion *p
 	table_printf(table, "%lld", (long long) proportion->n_total);
 }
 
-static const char *write_proportion(char buffer[static 64], const struct ellu_proportion *share, int digits,
-				    const char *between)
+const char *proportion_text(char buffer[static 64], const struct ellu_proportion *share)
 {
 	if (!share || !share->value)
 		return "-";
 	if (share->low && share->high)
-		snprintf(buffer, 64, "%.1f %% (%.*f%s%.*f)", *share->value * 100, digits, *share->low * 100,
-			 between, digits, *share->high * 100);
+		snprintf(buffer, 64, "%.1f %% (%.1f to %.1f)", *share->value * 100, *share->low * 100,
+			 *share->high * 100);
 	else
 		snprintf(buffer, 64, "%.1f %%", *share->value * 100);
 	return buffer;
 }
 
-const char *proportion_text(char buffer[static 64], const struct ellu_proportion *share)
-{
-	return write_proportion(buffer, share, 1, " to ");
-}
-
+/* The ends of the interval are rounded away from the value, which has more digits: it lies between them. */
 const char *proportion_brief(char buffer[static 64], const struct ellu_proportion *share)
 {
-	return write_proportion(buffer, share, 0, "-");
+	const double whole = 1e-6; // what 0.07 * 100 has more than 7
+
+	if (!share || !share->value || !share->low || !share->high)
+		return proportion_text(buffer, share);
+	snprintf(buffer, 64, "%.1f %% (%.0f-%.0f)", *share->value * 100, floor(*share->low * 100 + whole),
+		 ceil(*share->high * 100 - whole));
+	return buffer;
 }
 
 #define BAR_WIDTH 20
@@ -191,8 +193,9 @@ static void print_spread(FILE *out, const char *name, const struct ellu_spread *
 
 	if (!spread->mean || !spread->p50 || !spread->p95)
 		return;
-	fprintf(out, "%-14s p50 %.*f, p95 %.*f, mean %.*f", name, digits, *spread->p50, digits, *spread->p95, digits,
-		*spread->mean);
+	/* The mean has the digits of its interval. */
+	fprintf(out, "%-14s p50 %.*f, p95 %.*f, mean %.*f", name, digits, *spread->p50, digits, *spread->p95,
+		digits + 1, *spread->mean);
 	if (spread->low && spread->high)
 		fprintf(out, " (%.*f to %.*f)", digits + 1, *spread->low, digits + 1, *spread->high);
 	fprintf(out, "%s\n", unit);
