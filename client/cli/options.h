@@ -64,7 +64,7 @@ struct command {
 	const char *also; // further ones, in words
 	const char *fields; // of its request that are options; NULL: all
 	bool own_output; // it writes the file of --output itself
-	bool follows; // always, as others do with --follow
+	bool follows; // without an operand: until Ctrl-C, as others do with --follow
 	bool own_operands; // they are no field of the request
 	bool many; // operands: it runs for one after the other
 	const struct column *columns; // of a list; NULL: each item is printed by `print`

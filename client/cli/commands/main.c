@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 		options_done(&cli.arguments);
 		return status;
 	}
-	cli.arguments.follow |= command && command->follows;
+	cli.arguments.follow |= command && command->follows && cli.arguments.n_operands == 0;
 	status = cli_open_output(&cli.arguments, command && command->own_output && !cli.arguments.help ?
 							 NULL : cli.arguments.output);
 	if (status == 0 && output.format >= FORMAT_HTML && command && !command->reports) {

@@ -12,6 +12,7 @@
 
 static char target[PATH_MAX];
 static char temporary[PATH_MAX]; // "": there is none
+static bool is_nameless; // until it is all there
 
 /* What ends the process takes the file with it. */
 static void on_signal(int number)
@@ -51,18 +52,41 @@ static int find_target(const char *path, struct stat *ret_before)
 	return stat(target, ret_before) == 0 && S_ISREG(ret_before->st_mode) && access(target, W_OK) == 0;
 }
 
+/* Without a name where the file system knows of such and /proc can give it one: then even kill -9 leaves nothing. */
+static int open_nameless(const char *folder)
+{
+	int fd = access("/proc/self/fd", X_OK) == 0 ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+
+	is_nameless = fd >= 0;
+	return fd;
+}
+
+static int give_name(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", STDOUT_FILENO);
+	return linkat(AT_FDCWD, path, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
 static int open_beside(const struct stat *before)
 {
 	const char *slash = strrchr(target, '/');
 	const int folder = slash ? (int) (slash - target) + 1 : 0;
-	int fd, size = snprintf(temporary, sizeof(temporary), "%.*s.elluminate-%08x", folder, target, arc4random());
+	int fd, size;
 
+	snprintf(temporary, sizeof(temporary), "%.*s", folder ? folder : 1, folder ? target : ".");
+	fd = open_nameless(temporary);
+	size = snprintf(temporary, sizeof(temporary), "%.*s.elluminate-%08x", folder, target, arc4random());
 	if (size >= (int) sizeof(temporary)) {
 		temporary[0] = '\0';
+		if (fd >= 0)
+			close(fd);
 		return -ENAMETOOLONG;
 	}
 	catch_signals();
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0) {
 		fd = -errno;
 		temporary[0] = '\0';
@@ -101,6 +125,8 @@ int output_file_close(bool keep)
 	/* Some file systems say only then that there is no room. */
 	if (keep && fsync(STDOUT_FILENO) < 0)
 		r = -errno;
+	if (keep && r == 0 && is_nameless)
+		r = give_name(); // a link takes nobody's place, only renaming does
 	if (keep && r == 0 && rename(temporary, target) < 0)
 		r = -errno;
 	if (!keep || r < 0)

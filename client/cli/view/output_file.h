@@ -1,7 +1,7 @@
 /*
- * The file of --output: what is printed goes into a file beside it, which takes its place once all of it is
- * there. A command that is refused, and Ctrl-C, leave the file that was there before;
- * kill -9 leaves a hidden one beside it, too.
+ * The file of --output: what is printed goes into another one, which takes its place once all of it is there.
+ * A command that is refused, Ctrl-C and kill -9 leave the file that was there before; where the file system
+ * has no files without a name, kill -9 leaves a hidden one beside it, too.
  */
 #pragma once
 
