@@ -47,6 +47,7 @@ struct option {
 	size_t offset; // its own: in struct arguments
 	char letter; // that also stands for it, or NUL
 	const char *one_of; // its own: the words that it may be, or NULL
+	const char *some_of; // the words, with commas between them, that the daemon knows; or NULL
 };
 
 struct command {

@@ -103,7 +103,7 @@ static const struct option *const report_options[] = { &report_limit, NULL };
 static const struct option *const compare_options[] = { &cases_limit, NULL };
 static const struct option *const edit_options[] = { &undo_edit, NULL };
 static const struct option cost_by = { "by", "WORDS", "what sums are of: some of day,user,project,llm_config,model; or total",
-				       OPTION_TEXT, OWN(by) };
+				       OPTION_TEXT, OWN(by), .some_of = "day user project llm_config model total" };
 static const struct option difference = { "difference", "SHARE", "of the success rates, 0.05 or 5%, that is to be seen",
 					  OPTION_SHARE, OWN(difference) };
 static const struct option discordant = { "changed", "SHARE", "so many cases come out otherwise, better or worse",

@@ -3,6 +3,7 @@
  * WORD...` what the last of the words may become. That never starts a daemon and says nothing else.
  */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "proto/limits.h"
 #include "proto/record/record.h"
 
-static size_t before; // of the current word: of a list between commas, what stands there already
+static size_t before; // of the current word: what stands there already, `--option=` or the list up to a comma
 
 /* A line: the word, a tab, what it is. */
 static void offer(const char *current, const char *word, const char *is)
@@ -81,15 +82,48 @@ static void offer_referred(struct cli *cli, const char *current, const char *fie
 	offer_resources(cli, current, strcmp(field, "id") == 0 ? "task" : field);
 }
 
+static void go_behind_comma(const char *current)
+{
+	const char *comma = strrchr(current, ',');
+
+	before = comma ? (size_t) (comma + 1 - current) : before;
+}
+
 /* The same of a field that has several. */
 static void offer_several(struct cli *cli, const char *current, const char *field)
 {
-	const char *comma = strrchr(current, ',');
 	char one[64];
 
-	before = comma ? (size_t) (comma + 1 - current) : 0;
+	go_behind_comma(current);
 	snprintf(one, sizeof(one), "%.*s", (int) strlen(field) - 1, field);
 	offer_referred(cli, current, one);
+}
+
+/* The criteria that the experiment is judged by which the words before name; of --where with either verdict. */
+static void offer_criteria(struct cli *cli, const char *current, bool with_verdict)
+{
+	static const char *const verdicts[] = { "NO", "YES" };
+	const struct ellu_get_experiment_reply *reply;
+	const struct ellu_criterion_set *set;
+	char word[64];
+
+	cli->arguments.no_start = true;
+	if (cli->arguments.n_operands == 0 || !cli_is_there(cli) ||
+	    call_experiment(cli, cli->arguments.operands[0], &reply) != 0)
+		return;
+	set = reply->experiment->criterion_set;
+	for (size_t i = 0; set && i < set->n_criteria; i++) {
+		const struct ellu_criterion *criterion = set->criteria[i];
+
+		if (!with_verdict)
+			offer(current, criterion->label ? criterion->label : criterion->criterion_str,
+			      criterion->label ? criterion->criterion_str : NULL);
+		for (size_t k = 0; with_verdict && criterion->id && k < sizeof(verdicts) / sizeof(verdicts[0]); k++) {
+			snprintf(word, sizeof(word), "%" PRId64 "=%s", *criterion->id, verdicts[k]);
+			offer(current, word, criterion->criterion_str);
+		}
+	}
+	ellu_free(reply);
 }
 
 /* ---- Words of the command line ---- */
@@ -106,6 +140,29 @@ static const struct record_field *field_at(const struct record_type *type, const
 	return field && dot ? field_at(field->type, dot + 1) : field;
 }
 
+static void offer_each(const char *current, const char *const *words)
+{
+	for (; words && *words; words++)
+		offer(current, *words, NULL);
+}
+
+/* Of options that no field of the request stands for as they are. */
+static void offer_own(struct cli *cli, const char *current, const struct option *option)
+{
+	if (strcmp(option->name, "project") == 0) {
+		offer_resources(cli, current, "project");
+	} else if (strcmp(option->name, "fail-on-regression") == 0) {
+		offer_resources(cli, current, "experiment");
+	} else if (strcmp(option->name, "check") == 0) {
+		offer_each(current, record_field_find(&ellu_check_type, "kind")->one_of);
+	} else if (strcmp(option->name, "criterion") == 0 || strcmp(option->name, "where") == 0) {
+		offer_criteria(cli, current, option->kind == OPTION_VERDICT);
+	} else if (option->some_of) {
+		go_behind_comma(current);
+		offer_words(current, option->some_of);
+	}
+}
+
 static void offer_values(struct cli *cli, const char *current, const struct option *option)
 {
 	const struct method *method = cli->command && cli->command->method ? method_named(cli->command->method)
@@ -116,17 +173,14 @@ static void offer_values(struct cli *cli, const char *current, const struct opti
 	if (option->one_of)
 		offer_words(current, option->one_of);
 	else if (field && field->one_of)
-		for (const char *const *word = field->one_of; *word; word++)
-			offer(current, *word, NULL);
+		offer_each(current, field->one_of);
 	else if (field && (option->kind == OPTION_REF || option->kind == OPTION_EXISTING))
 		offer_referred(cli, current, field->name);
 	else if (strcmp(option->name, "evaluators") == 0 ||
 		 (field && (option->kind == OPTION_REFS || option->kind == OPTION_EXISTINGS)))
 		offer_several(cli, current, field ? field->name : option->name);
-	else if (strcmp(option->name, "project") == 0)
-		offer_resources(cli, current, "project");
-	else if (strcmp(option->name, "fail-on-regression") == 0)
-		offer_resources(cli, current, "experiment");
+	else
+		offer_own(cli, current, option);
 }
 
 static void offer_options(const char *current, const struct command *command)
@@ -191,7 +245,8 @@ static void offer_operand(struct cli *cli, const char *current)
 {
 	const struct command *command = cli->command;
 	const struct method *method = command->method ? method_named(command->method) : NULL;
-	const struct record_field *field = method && !command->own_operands ? method_operand(method) : NULL;
+	const bool is_file = strncmp(command->operands, "FILE", strlen("FILE")) == 0; // which the shell completes
+	const struct record_field *field = method && !command->own_operands && !is_file ? method_operand(method) : NULL;
 
 	if (command->run == command_api && cli->arguments.n_operands == 0)
 		for (size_t i = 0; i < elluminate_interface.n_methods; i++)
@@ -207,11 +262,21 @@ static void offer_operand(struct cli *cli, const char *current)
 		offer_named(cli, current);
 }
 
+/* Of `--option=VALUE` in one word: the option is said, and the value to come. */
+static char *cut_value(const char *current)
+{
+	const char *equals = strncmp(current, "--", 2) == 0 ? strchr(current, '=') : NULL;
+
+	before = equals ? (size_t) (equals + 1 - current) : 0;
+	return equals ? strndup(current, before - 1) : NULL;
+}
+
 int complete(const struct commands *commands, int argc, char **argv)
 {
 	const struct option *pending;
 	struct cli cli = { .commands = commands, .argv = argv };
 	const char *current = argv[argc - 1];
+	char *option;
 
 	if (!freopen("/dev/null", "w", stderr))
 		return EXIT_USAGE;
@@ -220,6 +285,9 @@ int complete(const struct commands *commands, int argc, char **argv)
 		current = "";
 	else if (argc > 3 && strcmp(argv[argc - 2], "=") == 0)
 		argc--;
+	option = cut_value(current);
+	if (option)
+		argv[argc++ - 1] = option;
 	options_scan(commands, argc - 1, argv, &cli.arguments, &cli.command, &pending);
 	(void) conf_apply(&cli.arguments);
 	if (pending)
@@ -232,6 +300,7 @@ int complete(const struct commands *commands, int argc, char **argv)
 		offer_commands(commands, current, cli.arguments.group);
 	ellu_close(cli.daemon);
 	options_done(&cli.arguments);
+	free(option);
 	return 0;
 }
 
@@ -241,12 +310,20 @@ static const char bash[] =
 	"# Completion of elluminate in bash.\n"
 	"_elluminate()\n"
 	"{\n"
-	"\tlocal line\n"
+	"\tlocal line word quote words=()\n"
 	"\tCOMPREPLY=()\n"
+	"\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n" // as they were typed
+	"\t\tquote=\n"
+	"\t\tcase $word in\n"
+	"\t\t[\\\"\\']*) quote=${word:0:1} word=${word:1} word=${word%\"$quote\"} ;;\n"
+	"\t\t*) word=${word//\\\\/} ;;\n"
+	"\t\tesac\n"
+	"\t\twords+=(\"$word\")\n"
+	"\tdone\n"
 	"\twhile IFS=$'\\t' read -r line _; do\n"
-	"\t\tprintf -v line %q \"$line\"\n"
+	"\t\t[ -n \"$quote\" ] || printf -v line %q \"$line\"\n"
 	"\t\tCOMPREPLY+=(\"$line\")\n"
-	"\tdone < <(\"${COMP_WORDS[0]}\" __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
+	"\tdone < <(\"${COMP_WORDS[0]}\" __complete \"${words[@]}\" 2>/dev/null)\n"
 	"}\n"
 	"complete -o default -F _elluminate elluminate\n";
 
@@ -255,7 +332,8 @@ static const char zsh[] =
 	"_elluminate()\n"
 	"{\n"
 	"\tlocal -a lines\n"
-	"\tlines=(\"${(@f)$($words[1] __complete \"${(@)words[2,CURRENT]}\" 2>/dev/null)}\")\n"
+	"\tlocal last=${(Q)words[CURRENT]}\n"
+	"\tlines=(\"${(@f)$($words[1] __complete \"${(@Q)words[2,CURRENT-1]}\" \"${last#[\\\"\\']}\" 2>/dev/null)}\")\n"
 	"\tlines=(\"${(@)lines%%$'\\t'*}\")\n"
 	"\tlines=(${lines:#})\n"
 	"\tif (( $#lines )); then compadd -- \"${lines[@]}\"; else _files; fi\n"
@@ -266,9 +344,11 @@ static const char fish[] =
 	"# Completion of elluminate in fish.\n"
 	"function __elluminate_complete\n"
 	"\tset -l words (commandline -opc)\n"
-	"\t$words[1] __complete $words[2..-1] (commandline -ct) 2>/dev/null\n"
+	"\tset -l last (commandline -ct | string replace -r '^[\"\\']' '' | string replace -a '\\\\' '')\n"
+	"\tset -l lines ($words[1] __complete $words[2..-1] \"$last\" 2>/dev/null)\n"
+	"\tif set -q lines[1]; printf '%s\\n' $lines; else; __fish_complete_path \"$last\"; end\n"
 	"end\n"
-	"complete -c elluminate -a '(__elluminate_complete)'\n";
+	"complete -c elluminate -f -a '(__elluminate_complete)'\n";
 
 int command_completion(struct cli *cli)
 {

@@ -275,15 +275,46 @@ shell_says run good.json --fail-on-regression Samp
 says out '^Sample$'
 shell_says task show ''
 says out '^1$'
+shell_says run ''
+[ "$(cat out)" = '' ] || fail "experiments in the place of files"
+shell_says experiment responses '"Sample' --criterion 'Is\ it'
+says out '^Is\\ it\\ about\\ \\{\\{topic\\}\\}\\?$'
+shell_says rate Sample --where ''
+says out '^2=NO$'
+shell_says criteria create checked --check is_
+says out '^is_json$'
+shell_says cost --by day,mo
+says out '^day\\,model$'
+shell_says collection show '"two w'
+says out '^two words; \$(touch x)$'
+shell_says collection show 'two\ w'
+says out '^two\\ words'
 if command -v zsh >/dev/null; then
-	zsh -f "$(dirname "$0")/typed.zsh" "$command" "elluminate task wat" "elluminate collection show two" >out
+	zsh -f "$(dirname "$0")/typed.zsh" "$command" "elluminate task wat" "elluminate collection show two" \
+		"elluminate collection show 'two" 'elluminate cost --by day,mo' 'elluminate cost --by=day,mo' \
+		'elluminate criteria create checked --check starts' \
+		'elluminate experiment responses "Sample" --criterion "Is it a' >out
 	says out '^elluminate task watch $'
+	says out "^elluminate collection show 'two words; \$(touch x)' $"
+	says out '^elluminate cost --by day,model $'
+	says out '^elluminate cost --by=day,model $'
+	says out '^elluminate criteria create checked --check starts_with $'
+	says out '^elluminate experiment responses "Sample" --criterion "Is it about {{topic}}?" $'
 	says out '^elluminate collection show two\\ words\\;\\ \\$\\(touch\\ x\\) $'
 fi
 if command -v fish >/dev/null; then
 	PATH="$scratch/bin:$PATH" fish --no-config -c 'elluminate completion fish | source
-		complete -C "elluminate task wat"' >out
+		complete -C "elluminate task "
+		complete -C "elluminate cost --by=day,mo"
+		complete -C "elluminate run goo"
+		complete -C "elluminate criteria create checked --check starts"
+		complete -C "elluminate experiment responses Sample --criterion \"Is it a"' >out
 	says out '^watch'
+	says out '^--by=day,model$'
+	says out '^good.json$'
+	[ "$(grep -c '^topics' out)" = 0 ] || fail "files among names"
+	says out '^starts_with$'
+	says out 'Is it about {{topic}}?'
 fi
 expect 0 stop
 shell_says collection show two
