@@ -116,6 +116,36 @@ START_TEST(forms)
 }
 END_TEST
 
+/* Each page has its own nonce. */
+#define SAME_PAGE "sed 's/nonce[-=][0-9a-f]*//g' >same && sed 's/nonce[-=][0-9a-f]*//g' r.html | cmp - same && echo alike"
+
+/* A run's own results are the same report. */
+START_TEST(of_runs)
+{
+	static const struct row rows[] = {
+		{ "$0 run first.json 2>/dev/null -o r.html && $0 experiment report 1 --format html | " SAME_PAGE, "alike\n", 0 },
+		{ "$0 run first.json --format junit -o r.txt 2>/dev/null; $0 experiment report 1 -o r.xml && cmp r.txt r.xml && "
+		  "echo alike", "alike\n", 0 },
+		{ "$0 run first.json -o gated.xml --fail-under criterion=short:100.0% 2>/dev/null; echo $?; grep -c '<testsuite ' "
+		  "gated.xml", "1\n1\n", 0 },
+		{ "$0 run first.json second.json -o r.html 2>/dev/null; $0 experiment report 1 2 --format html | " SAME_PAGE,
+		  "alike\n", 0 },
+		{ "$0 run first.json --detach -o r.xml 2>&1", "r.xml: there is no result with --detach\n", 2 },
+		{ "$0 run first.json --dry-run --format html 2>&1", "html: there is no result with --dry-run\n", 2 },
+		{ "$0 run first.json $(for i in 1 2 3 4 5 6 7 8 9 10; do echo second.json; done) --format html 2>&1",
+		  "a report is of at most 10 experiments, and these are 11\n", 2 },
+		/* Without results there is no report, not an empty one. */
+		{ "sed 's/\"name\":\"s\"/\"name\":\"f\",\"max_retries\":0,\"custom\":{\"error_rate\":1}/; s/Second/Fails/' "
+		  "second.json > fails.json; $0 run fails.json --fail-under 100% -o f.xml 2>/dev/null; grep -c '<error' f.xml",
+		  "24\n", 0 },
+		{ "$0 experiment list -o list.html && head -n 1 list.html", "ID  CASES", 0 }, // what it is called says nothing
+	};
+
+	begin();
+	RUN_ROWS(rows);
+}
+END_TEST
+
 START_TEST(refusals)
 {
 	static const struct row rows[] = {
@@ -186,5 +216,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(forms, refusals, gates, power);
+	return RUN_SUITE(forms, of_runs, refusals, gates, power);
 }

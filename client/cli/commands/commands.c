@@ -347,7 +347,8 @@ const size_t n_resources = LENGTH(resources);
 
 const struct command fixed[] = {
 	{ "run", "FILE...", 1, PAIRS_MAX, "run experiment files", run_details, run_options, command_run,
-	  .method = "RunExperiment", .also = "PlanExperiment AddTemplateVariables", .fields = run_fields },
+	  .method = "RunExperiment", .also = "PlanExperiment AddTemplateVariables", .fields = run_fields,
+	  .reports = true },
 	{ "init", "[FILE]", 0, 1, "write an example of an experiment file (experiment.json)", NULL, NULL,
 	  command_init, .method = NULL },
 	{ "schema", "", 0, 0, "print the JSON schema of experiment files, for editors", NULL, NULL,

@@ -31,6 +31,27 @@ static int run_all(struct cli *cli)
 	return status;
 }
 
+/* Reports are of what came of experiments, once they are over. 0, or the exit status. */
+static int check_format(const struct arguments *arguments, const struct command *command)
+{
+	const bool reports = command && command->reports;
+
+	if (output.format < FORMAT_HTML)
+		return 0;
+	if (reports && (arguments->dry_run || options_given(arguments, "detach"))) {
+		cli_error("%s: there is no result with --%s", arguments->format ? arguments->format : arguments->output,
+			  arguments->dry_run ? "dry-run" : "detach");
+		return EXIT_USAGE;
+	}
+	if (command && !reports && arguments->format) {
+		cli_error("--format %s: `elluminate experiment report` writes it", arguments->format);
+		return EXIT_USAGE;
+	}
+	if (!reports)
+		output.format = FORMAT_TABLE; // what another file is called says nothing
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -51,10 +72,8 @@ int main(int argc, char **argv)
 	cli.arguments.follow |= command && command->follows && cli.arguments.n_operands == 0;
 	status = cli_open_output(&cli.arguments, command && command->own_output && !cli.arguments.help ?
 							 NULL : cli.arguments.output);
-	if (status == 0 && output.format >= FORMAT_HTML && command && !command->reports) {
-		cli_error("--format %s: `elluminate experiment report` writes it", cli.arguments.format);
-		status = EXIT_USAGE;
-	}
+	if (status == 0 && !cli.arguments.help)
+		status = check_format(&cli.arguments, command);
 	if (status != 0) {
 		options_done(&cli.arguments);
 		return cli_close_output(status);

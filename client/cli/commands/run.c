@@ -6,6 +6,7 @@
 #include "client/cli/call.h"
 #include "client/cli/files/experiment_file.h"
 #include "client/cli/files/rows.h"
+#include "client/cli/report/report.h"
 #include "client/cli/tasks/gates.h"
 #include "client/cli/tasks/outcome.h"
 #include "client/cli/tasks/submit.h"
@@ -373,6 +374,18 @@ static int print_all_json(const struct matrix *matrix)
 	return status;
 }
 
+/* Of all that have results; the others say themselves why they have none. */
+static int report_all(const struct matrix *matrix)
+{
+	int64_t ids[REPORT_EXPERIMENTS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < matrix->n; i++)
+		if (results_of(&matrix->pairs[i]))
+			ids[n++] = matrix->pairs[i].reply->experiment->id;
+	return n > 0 ? report_results(matrix->cli, ids, n) : 0;
+}
+
 /* How one ended; its results are fetched. */
 static int settle(struct matrix *matrix, size_t i)
 {
@@ -400,15 +413,18 @@ static int print_matrix(struct matrix *matrix)
 		if (one == 0 && matrix->pairs[i].reply && below == 0)
 			below = gates_check(matrix->cli, matrix->pairs[i].reply->experiment);
 	}
+	one = 0;
 	if (output_is_json())
-		(void) print_all_json(matrix);
+		one = print_all_json(matrix);
+	else if (output.format >= FORMAT_HTML)
+		one = report_all(matrix);
 	else if (output.format == FORMAT_CSV)
 		print_csv(matrix);
 	else
 		print_table(matrix);
 	for (size_t i = 0; i < matrix->n; i++)
 		ellu_free(matrix->pairs[i].reply);
-	return status ? status : below;
+	return status ? status : one ? one : below;
 }
 
 static int submit_all(struct matrix *matrix)
@@ -436,6 +452,10 @@ static int run_matrix(struct matrix *matrix)
 	/* All is checked before anything changes, and again with the rows. */
 	for (size_t i = 0; status == 0 && i < matrix->n_files; i++)
 		status = add_pairs(matrix, &matrix->files[i]);
+	if (status == 0 && output.format >= FORMAT_HTML && matrix->n > REPORT_EXPERIMENTS_MAX) {
+		cli_error("a report is of at most %d experiments, and these are %zu", REPORT_EXPERIMENTS_MAX, matrix->n);
+		status = EXIT_USAGE;
+	}
 	matrix->n = 0;
 	if (status == 0)
 		status = cli_connect(matrix->cli);

@@ -530,7 +530,6 @@ static void write(const struct report *report)
 }
 
 const struct report_writer report_page = {
-	.name = "html",
 	.write_case = write_case,
 	.write_change = write_change,
 	.write = write,

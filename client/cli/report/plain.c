@@ -259,7 +259,6 @@ static void markdown(const struct report *report)
 }
 
 const struct report_writer report_markdown = {
-	.name = "md",
 	.write_case = markdown_case,
 	.write = markdown,
 };
@@ -338,7 +337,7 @@ static void junit(const struct report *report)
 	fputs("</testsuites>\n", out);
 }
 
-const struct report_writer report_junit = { .name = "junit", .write_case = junit_case, .write = junit };
+const struct report_writer report_junit = { .write_case = junit_case, .write = junit };
 
 /* ---- CSV ---- */
 
@@ -401,7 +400,7 @@ static void csv(const struct report *report)
 			report_copy(report->experiments[i].cases[outcome], stdout);
 }
 
-const struct report_writer report_csv = { .name = "csv", .write_case = csv_case, .write = csv };
+const struct report_writer report_csv = { .write_case = csv_case, .write = csv };
 
 /* ---- JSON ---- */
 
@@ -490,4 +489,4 @@ static void json(const struct report *report)
 	fputs("]}\n", out);
 }
 
-const struct report_writer report_json = { .name = "json", .write_case = json_case, .write = json };
+const struct report_writer report_json = { .write_case = json_case, .write = json };

@@ -236,60 +236,85 @@ static void done(struct report *report)
 	free(report);
 }
 
-static const struct report_writer *find_writer(const char *name)
+/* What it says is read before anything of it is written. The report is freed. */
+static int write_report(struct report *report, const char *const *operands, size_t n, const char *path)
 {
-	static const struct report_writer *const writers[] = {
-		&report_page, &report_markdown, &report_junit, &report_csv, &report_json,
-	};
+	int status = 0;
 
-	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++)
-		if (strcmp(writers[i]->name, name) == 0)
-			return writers[i];
-	return NULL;
-}
-
-/* As --format says, or what the file's name ends in. */
-static const struct report_writer *choose_writer(const struct arguments *arguments)
-{
-	const char *dot = arguments->output ? strrchr(arguments->output, '.') : NULL;
-	const char *name = arguments->format ? arguments->format :
-			   arguments->json   ? "json" :
-			   !dot		     ? "md" :
-			   strcmp(dot, ".htm") == 0 ? "html" :
-			   strcmp(dot, ".xml") == 0 ? "junit" :
-						      dot + 1;
-	const struct report_writer *writer = find_writer(name);
-
-	if (!writer)
-		cli_error("%s %s: expected one of html md junit json csv%s", arguments->format ? "--format" : "-o",
-			  arguments->format ? name : arguments->output,
-			  arguments->format ? "" : ", or --format");
-	return writer;
-}
-
-int command_report(struct cli *cli)
-{
-	const struct arguments *arguments = &cli->arguments;
-	struct report *report = calloc(1, sizeof(*report));
-	int status = report ? 0 : cli_fail(-ENOMEM, NULL);
-
-	if (status != 0)
-		return status;
-	report->cli = cli;
-	report->limit = arguments->limit > 0 ? arguments->limit : REPORT_CASES;
-	report->writer = choose_writer(arguments);
-	status = report->writer ? cli_connect(cli) : EXIT_USAGE;
-	for (; status == 0 && report->n < arguments->n_operands; report->n++)
-		status = read_experiment(report, &report->experiments[report->n],
-					 arguments->operands[report->n]);
+	for (; status == 0 && report->n < n; report->n++)
+		status = read_experiment(report, &report->experiments[report->n], operands[report->n]);
 	if (status == 0)
 		status = compare_all(report);
-	if (status == 0)
-		status = cli_open_output(arguments, arguments->output);
+	if (status == 0 && path)
+		status = cli_open_output(&report->cli->arguments, path);
 	if (status == 0) {
 		report->writer->write(report);
 		status = output_flush();
 	}
 	done(report);
 	return status;
+}
+
+static const struct report_writer *const writers[_FORMAT_MAX] = {
+	[FORMAT_JSON] = &report_json,	 [FORMAT_CSV] = &report_csv,	 [FORMAT_MD] = &report_markdown,
+	[FORMAT_HTML] = &report_page, [FORMAT_JUNIT] = &report_junit,
+};
+
+static int report_new(struct cli *cli, enum format format, int64_t limit, struct report **ret_report)
+{
+	struct report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return cli_fail(-ENOMEM, NULL);
+	report->cli = cli;
+	report->limit = limit;
+	report->writer = writers[format];
+	*ret_report = report;
+	return 0;
+}
+
+int report_results(struct cli *cli, const int64_t *ids, size_t n)
+{
+	char texts[REPORT_EXPERIMENTS_MAX][24];
+	const char *operands[REPORT_EXPERIMENTS_MAX];
+	struct report *report = NULL;
+	int status = report_new(cli, output.format, REPORT_CASES, &report);
+
+	if (status != 0)
+		return status;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%lld", (long long) ids[i]);
+		operands[i] = texts[i];
+	}
+	return write_report(report, operands, n, NULL);
+}
+
+/* As --format says, or what the file's name ends in. */
+static int choose_format(const struct arguments *arguments, enum format *ret_format)
+{
+	const char *path = arguments->output, *name = path && strrchr(path, '/') ? strrchr(path, '/') : path;
+	const bool is_said = arguments->format || arguments->json || (name && strchr(name, '.'));
+	const enum format format = is_said ? output_format_of(arguments, path) : FORMAT_MD;
+
+	if (!writers[format]) {
+		cli_error("%s %s: expected one of html md junit json csv%s", arguments->format ? "--format" : "-o",
+			  arguments->format ? arguments->format : path, arguments->format ? "" : ", or --format");
+		return EXIT_USAGE;
+	}
+	*ret_format = format;
+	return 0;
+}
+
+int command_report(struct cli *cli)
+{
+	const struct arguments *arguments = &cli->arguments;
+	struct report *report = NULL;
+	enum format format;
+	int status = choose_format(arguments, &format);
+
+	if (status == 0)
+		status = cli_connect(cli);
+	if (status == 0)
+		status = report_new(cli, format, arguments->limit > 0 ? arguments->limit : REPORT_CASES, &report);
+	return status ? status : write_report(report, arguments->operands, arguments->n_operands, arguments->output);
 }

@@ -40,7 +40,6 @@ struct report;
 
 /* A form that reports are written in. */
 struct report_writer {
-	const char *name; // of the format
 	/* Of what was read, or NULL: a case, into the file of its outcome. */
 	void (*write_case)(const struct report *report, const struct reported *reported,
 			   const struct ellu_response *response, enum outcome outcome, FILE *out);
@@ -62,3 +61,7 @@ struct report {
 };
 
 extern const struct report_writer report_page, report_markdown, report_junit, report_csv, report_json;
+
+/* Of experiments that have results, at most REPORT_EXPERIMENTS_MAX, in the format of standard output, which is
+ * one of reports alone; connected. 0, or the exit status. */
+int report_results(struct cli *cli, const int64_t *ids, size_t n);

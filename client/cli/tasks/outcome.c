@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
+#include "client/cli/report/report.h"
 #include "client/cli/tasks/gates.h"
 #include "client/cli/tasks/scores.h"
 #include "client/cli/view/score_table.h"
@@ -60,6 +61,8 @@ static int print_results(struct cli *cli, const struct follow *follow)
 		return status;
 	if (output_is_json())
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
+	else if (output.format >= FORMAT_HTML && reply->experiment->results)
+		status = report_results(cli, &reply->experiment->id, 1);
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
 		results_print(stdout, reply->experiment);
 	outcome_tell_failed(cli, reply->experiment);

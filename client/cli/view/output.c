@@ -64,7 +64,7 @@ enum meaning meaning_of_status(const char *status)
 
 /* ---- Where it goes ---- */
 
-/* What a file of lists and results is called says its format; reports have more of them, and say so themselves. */
+/* What a file is called says its format. */
 static enum format format_of_file(const char *path)
 {
 	static const struct {
@@ -72,6 +72,7 @@ static enum format format_of_file(const char *path)
 		enum format format;
 	} endings[] = {
 		{ ".json", FORMAT_JSON }, { ".jsonl", FORMAT_JSONL }, { ".csv", FORMAT_CSV }, { ".md", FORMAT_MD },
+		{ ".html", FORMAT_HTML }, { ".htm", FORMAT_HTML }, { ".xml", FORMAT_JUNIT },
 	};
 	const char *dot = path ? strrchr(path, '.') : NULL;
 
@@ -81,7 +82,7 @@ static enum format format_of_file(const char *path)
 	return FORMAT_TABLE;
 }
 
-static enum format format_of(const struct arguments *arguments, const char *path)
+enum format output_format_of(const struct arguments *arguments, const char *path)
 {
 	static const char names[] = FORMAT_NAMES;
 	enum format format = FORMAT_TABLE;
@@ -111,7 +112,7 @@ int output_open(const struct arguments *arguments, const char *path)
 	if (r < 0)
 		return r;
 	output = (struct output){
-		.format = format_of(arguments, path),
+		.format = output_format_of(arguments, path),
 		.header = !arguments->no_header,
 		.terminal = isatty(STDOUT_FILENO),
 		.color = has_color(arguments, STDOUT_FILENO),
@@ -195,6 +196,9 @@ int output_close(bool keep)
 	int r;
 
 	(void) output_flush();
+	/* A report is whole, or not there. */
+	if (output.format >= FORMAT_HTML && lseek(STDOUT_FILENO, 0, SEEK_CUR) == 0)
+		keep = false;
 	r = output_file_close(keep && failure == 0);
 	failure = failure ? failure : r;
 	if (pager > 0) {

@@ -45,6 +45,9 @@ extern struct output error_output; // standard error; never more than lines
  * where it cannot be opened. */
 int output_open(const struct arguments *arguments, const char *path);
 
+/* As --format says, or what the file is called. */
+enum format output_format_of(const struct arguments *arguments, const char *path);
+
 /* What follows is read through the pager, where there is a terminal. */
 void output_page(void);
 
