@@ -9,6 +9,7 @@
 #include "client/cli/view/text.h"
 
 #define GAP 2
+#define ROOM_MIN 8 // of the last column, which is cut
 
 struct cell {
 	char *text;
@@ -127,14 +128,32 @@ static void print_text(const struct table *table, FILE *out, const char *text, e
 	fputs(meaning_off(table->as, meaning), out);
 }
 
-static void print_cell(const struct table *table, FILE *out, size_t column, const char *text,
-		       enum meaning meaning, int used)
+/* The first column that a terminal has no room for behind the others: it, and what follows, stands below them. */
+static size_t first_below(const struct table *table)
+{
+	const int limit = table->as->width;
+	int used = 0;
+
+	for (size_t i = 0; limit > 0 && i < table->n_columns; i++) {
+		const bool is_cut = i + 1 == table->n_columns && table->widths[i] > ROOM_MIN;
+
+		if (i > 0 && !is_right(table, i) && used + (is_cut ? ROOM_MIN : table->widths[i]) > limit)
+			return i;
+		used += table->widths[i] + GAP;
+	}
+	return table->n_columns;
+}
+
+/* `ends`: the line. */
+static void print_cell(const struct table *table, FILE *out, size_t column, const struct cell *cell, int used, bool ends)
 {
 	const bool last = column + 1 == table->n_columns, right = is_right(table, column);
+	const char *text = cell ? cell->text : title_of(table, column);
+	const enum meaning meaning = cell ? cell->meaning : MEANING_TITLE;
 	const int limit = table->as->width, pad = table->widths[column] - text_width(text);
 
 	if (last && !right && limit > 0 && used + text_width(text) > limit) {
-		int room = limit - used > 8 ? limit - used : 8;
+		int room = limit - used > ROOM_MIN ? limit - used : ROOM_MIN;
 		char *cut = strndup(text, text_cut(text, room - 3));
 
 		print_text(table, out, cut ? cut : "", meaning);
@@ -145,18 +164,21 @@ static void print_cell(const struct table *table, FILE *out, size_t column, cons
 	if (right)
 		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
 	print_text(table, out, text, meaning);
-	if (!last)
+	if (!ends)
 		fprintf(out, "%*s", (right || pad < 0 ? 0 : pad) + GAP, "");
 }
 
 /* A row of cells, or, where there are none, of titles. */
 static void print_row(const struct table *table, FILE *out, const struct cell *cells)
 {
+	const size_t below = first_below(table);
 	int used = 0;
 
 	for (size_t i = 0; i < table->n_columns; i++) {
-		print_cell(table, out, i, cells ? cells[i].text : title_of(table, i),
-			   cells ? cells[i].meaning : MEANING_TITLE, used);
+		if (i == below)
+			used = fprintf(out, "\n%*s", GAP, "") - 1;
+		print_cell(table, out, i, cells ? &cells[i] : NULL, used,
+			   i + 1 == below || i + 1 == table->n_columns);
 		used += table->widths[i] + GAP;
 	}
 	fputc('\n', out);

@@ -109,6 +109,23 @@ size_t text_cut(const char *text, int width)
 	return at;
 }
 
+void text_wrap(FILE *out, const char *text, int column, int width)
+{
+	const int room = width - column;
+
+	while (width > 0 && text_width(text) > room) {
+		size_t n = text_cut(text, room);
+
+		while (n > 0 && text[n] != ' ')
+			n--;
+		if (n == 0)
+			break;
+		fprintf(out, "%.*s\n%*s", (int) n, text, column, "");
+		text += n + 1;
+	}
+	fputs(text, out);
+}
+
 int terminal_width(FILE *file)
 {
 	struct winsize size;

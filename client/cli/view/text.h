@@ -40,6 +40,10 @@ size_t text_cut(const char *text, int width);
 /* Columns that text takes on a terminal. */
 int text_width(const char *text);
 
+/* Prints text of our own that begins at that column, in lines of at most `width` (0: as it is), which are broken at
+ * blanks and all begin there. */
+void text_wrap(FILE *out, const char *text, int column, int width);
+
 /* Columns of the terminal behind `file`, or 0 when it is none. */
 int terminal_width(FILE *file);
 int terminal_lines(FILE *file); // of a terminal

@@ -60,6 +60,73 @@ static void print_table(FILE *out)
 	table_free(table);
 }
 
+static void print_narrow(FILE *out)
+{
+	struct table *table = table_new_as(&as);
+
+	table_column(table, ">CALLS");
+	table_column(table, "MODEL");
+	table_column(table, "ENDPOINT");
+	table_text(table, "12345678");
+	table_text(table, "a");
+	table_text(table, "http://localhost:8080");
+	table_print(table, out);
+	table_free(table);
+}
+
+/* What a terminal has no room for stands below; only the last column is cut. */
+START_TEST(narrow_tables)
+{
+	const struct {
+		int width;
+		const char *says;
+	} rows[] = {
+		{ 40, "   CALLS  MODEL  ENDPOINT\n12345678  a      http://localhost:8080\n" },
+		{ 25, "   CALLS  MODEL  ENDPOINT\n12345678  a      http:...\n" },
+		{ 24, "   CALLS  MODEL\n  ENDPOINT\n12345678  a\n  http://localhost:8080\n" },
+		{ 14, "   CALLS\n  MODEL  ENDPO...\n12345678\n  a      http:...\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+
+		as = (struct output){ .header = true, .width = rows[i].width };
+		text = printed(print_narrow);
+		ck_assert_str_eq(text, rows[i].says);
+		free(text);
+	}
+}
+END_TEST
+
+static int columns; // of what is wrapped
+
+static void print_wrapped(FILE *out)
+{
+	text_wrap(out, "some words that go on", 3, columns);
+}
+
+START_TEST(wrapping)
+{
+	const struct {
+		int width;
+		const char *says;
+	} rows[] = {
+		{ 0, "some words that go on" },		 { 24, "some words that go on" },
+		{ 23, "some words that go\n   on" },	 { 13, "some words\n   that go on" },
+		{ 12, "some\n   words\n   that go\n   on" }, { 6, "some words that go on" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *text;
+
+		columns = rows[i].width;
+		text = printed(print_wrapped);
+		ck_assert_str_eq(text, rows[i].says);
+		free(text);
+	}
+}
+END_TEST
+
 START_TEST(nothing_commands_the_terminal)
 {
 	char *text = printed(print_hostile);
@@ -442,7 +509,7 @@ END_TEST
 int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
-	return RUN_TESTS(numbers_and_durations, nothing_commands_the_terminal,
+	return RUN_TESTS(numbers_and_durations, narrow_tables, wrapping, nothing_commands_the_terminal,
 			 the_bar_fits_its_terminal, every_format_takes_any_text, right_arguments, wrong_arguments,
 			 commands_of_the_interface, options_become_fields, help_knows_every_option);
 }
