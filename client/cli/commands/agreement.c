@@ -129,5 +129,6 @@ void print_agreement(const struct cli *cli, const void *reply)
 	table_print(table, stdout);
 	table_free(table);
 	if (output.format == FORMAT_TABLE && agreement->all->accuracy->n_total == 0)
-		puts("\nNo verdict was looked at by a person: `elluminate experiment edit-rating` says whether one is right.");
+		puts("\nNo verdict was looked at by a person:\n"
+		     "`elluminate experiment edit-rating` says whether one is right.");
 }

@@ -83,7 +83,8 @@ void print_status(const struct cli *cli, const void *reply)
 		tasks += status->workers[i]->tasks;
 		cases += status->workers[i]->cases;
 	}
-	printf("Daemon     elluminated %s, up %s, process %lld (libcurl %s, SQLite %s, libevent %s)\n",
+	printf("Daemon     elluminated %s, up %s, process %lld\n"
+	       "           with libcurl %s, SQLite %s, libevent %s\n",
 	       status->versions->daemon, duration_text(uptime, status->uptime_seconds), (long long) status->pid,
 	       status->versions->libcurl, status->versions->sqlite, status->versions->libevent);
 	printf("Queue      %lld of %lld started (%lld a user), %lld of %lld pending, %lld on "

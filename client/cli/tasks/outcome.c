@@ -34,7 +34,7 @@ static int print_generation(const struct cli *cli, const struct ellu_generation_
 	if (output_is_json())
 		return cli_print_json(&ellu_generation_result_type, made);
 	if (provider_is_simulated(made->model))
-		cli_note(cli, "Simulated: this was made up by the built-in simulated model, not by a real one.");
+		cli_note(cli, "Simulated: this was made up by the built-in simulated model.");
 	show_criteria(stdout, made->criteria, made->n_criteria);
 	if (made->collection_id)
 		printf("%" PRId64 " rows were added.\n", made->added);
@@ -227,8 +227,7 @@ static int print_vectors(const struct ellu_embedding_result *embedding)
 static void tell_simulated(const struct follow *follow, const char *model)
 {
 	if (provider_is_simulated(model) && !follow->told_simulated)
-		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model, not "
-				      "from a real one.");
+		cli_note(follow->cli, "Simulated: this answer comes from the built-in simulated model.");
 }
 
 int outcome_print_answer(const struct follow *follow)

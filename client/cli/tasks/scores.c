@@ -37,7 +37,7 @@ static bool is_simulated(const struct ellu_evaluator_result *const *results, siz
 
 void scores_tell_simulated(const struct cli *cli)
 {
-	cli_note(cli, "Simulated: these scores come from the built-in simulated model, not from a real one.");
+	cli_note(cli, "Simulated: these scores come from the built-in simulated model.");
 }
 
 static void print_some(const struct cli *cli, const struct ellu_evaluator_result *const *results, size_t n)

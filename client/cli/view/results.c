@@ -271,7 +271,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 
 void results_print_simulated(FILE *out, const char *what)
 {
-	fprintf(out, "%sSimulated: %s come from the built-in simulated model, not from a real one.%s\n",
+	fprintf(out, "%sSimulated: %s come from the built-in simulated model.%s\n",
 		meaning_on(&output, MEANING_WARNING), what, meaning_off(&output, MEANING_WARNING));
 }
 

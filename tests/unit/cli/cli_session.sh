@@ -239,7 +239,7 @@ rm config/elluminate/command.conf
 # The daemon as a process
 pid=$(head -n 1 "$scratch/state/elluminate/lock")
 expect 0 status
-says out ", process $pid "
+says out ", process $pid$"
 says out "^Socket     $scratch/run/elluminate/socket$"
 says out "^Storage    $scratch/state/elluminate, "
 says out "^Log        $scratch/state/elluminate/log$"
