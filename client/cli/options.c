@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "client/cli/view/output.h"
-#include "proto/task_status.h"
 #include "proto/text/near_name.h"
 
 #define OWN(member) .offset = offsetof(struct arguments, member)
@@ -57,15 +56,14 @@ const struct command *options_find_command(const struct commands *commands, cons
 	return NULL;
 }
 
-static bool is_of_group(const struct command *command, const char *group)
+bool options_are_of(const struct command *command, const char *group)
 {
 	const size_t length = strlen(group);
 
 	return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
 }
 
-/* The group of that name, or of what the interface calls it; NULL: there is none. */
-static const char *find_group(const struct commands *commands, const char *word)
+const char *options_find_group(const struct commands *commands, const char *word)
 {
 	static const struct { const char *also, *group; } names[] = {
 		{ "criterion-set", "criteria" }, { "llm-config", "llm" }, { "prompt-template", "template" },
@@ -75,7 +73,7 @@ static const char *find_group(const struct commands *commands, const char *word)
 		if (strcmp(names[i].also, word) == 0)
 			word = names[i].group;
 	for (size_t i = 0; i < commands->n; i++)
-		if (is_of_group(&commands->items[i], word))
+		if (options_are_of(&commands->items[i], word))
 			return word;
 	return NULL;
 }
@@ -140,9 +138,43 @@ static int unknown_option(const struct command *command, const char *word)
 	return 0;
 }
 
-/* The first words of all, or the second ones of a group. What begins as the word does goes before what it
- * may be a slip of. */
-static void unknown_command(const struct commands *commands, const char *group, const char *word)
+/* What other commands that people have in their fingers call it. */
+static const char *usual_word(const struct commands *commands, const char *group, const char *word)
+{
+	static const struct {
+		const char *there, *here;
+	} words[] = {
+		{ "ls", "list" },	{ "view", "show" },	{ "view", "web" },   { "describe", "show" },
+		{ "rm", "delete" },	{ "remove", "delete" }, { "new", "create" }, { "add", "create" },
+		{ "edit", "update" },	{ "set", "update" },	{ "eval", "run" },   { "stop", "cancel" },
+		{ "kill", "cancel" },	{ "tail", "logs" },	{ "log", "logs" },   { "follow", "watch" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i].there, word) == 0 &&
+		    options_find_command(commands, group ? group : words[i].here, group ? words[i].here : NULL))
+			return words[i].here;
+	return NULL;
+}
+
+/* A second word alone: "list what? task list, template list". */
+static bool say_groups(const struct commands *commands, const char *word)
+{
+	char names[512] = "";
+
+	for (size_t i = 0; i < commands->n; i++) {
+		const char *blank = strchr(commands->items[i].name, ' ');
+
+		if (blank && strcmp(blank + 1, word) == 0)
+			text_append(names, sizeof(names), "%s%s", *names ? ", " : "", commands->items[i].name);
+	}
+	if (*names)
+		cli_error("%s what? %s", word, names);
+	return *names;
+}
+
+/* What begins as the word does goes before what it may be a slip of. */
+void options_unknown_command(const struct commands *commands, const char *group, const char *word)
 {
 	const size_t length = group ? strlen(group) + 1 : 0;
 	struct near_name near = NEAR_NAME(word);
@@ -150,10 +182,12 @@ static void unknown_command(const struct commands *commands, const char *group, 
 	size_t n_words = 0;
 	bool begins = false;
 
+	if (!group && say_groups(commands, word))
+		return;
 	for (size_t i = 0; i < commands->n && n_words < sizeof(words) / sizeof(words[0]); i++) {
 		const char *name = commands->items[i].name;
 
-		if (group && !is_of_group(&commands->items[i], group))
+		if (group && !options_are_of(&commands->items[i], group))
 			continue;
 		name += length;
 		snprintf(words[n_words], sizeof(words[0]), "%.*s", (int) strcspn(name, " "), name);
@@ -165,6 +199,8 @@ static void unknown_command(const struct commands *commands, const char *group, 
 			near_name_show(&near, words[n_words]);
 		n_words += n_words == 0 || strcmp(words[n_words - 1], words[n_words]) != 0;
 	}
+	if (usual_word(commands, group, word))
+		near.nearest = usual_word(commands, group, word);
 	cli_error("unknown command %s%s%s%s%s%s%s%s", group ? group : "", group ? " " : "", word,
 		  near.nearest ? "; did you mean " : "", near.nearest && group ? group : "",
 		  near.nearest && group ? " " : "", near.nearest ? near.nearest : "", near.nearest ? "?" : "");
@@ -283,7 +319,7 @@ static bool take_word(struct parser *parser, const char *word)
 		return false;
 	}
 	if (!arguments->group) {
-		arguments->group = find_group(parser->commands, word);
+		arguments->group = options_find_group(parser->commands, word);
 		if (arguments->group)
 			return true;
 	}
@@ -291,7 +327,7 @@ static bool take_word(struct parser *parser, const char *word)
 				  options_find_command(parser->commands, arguments->group, word) :
 				  options_find_command(parser->commands, word, NULL);
 	if (!parser->command)
-		unknown_command(parser->commands, arguments->group, word);
+		options_unknown_command(parser->commands, arguments->group, word);
 	return parser->command != NULL;
 }
 
@@ -301,7 +337,7 @@ static void say_incomplete(const struct commands *commands, const char *group)
 	char words[256] = "";
 
 	for (size_t i = 0; i < commands->n; i++)
-		if (is_of_group(&commands->items[i], group) && at < sizeof(words))
+		if (options_are_of(&commands->items[i], group) && at < sizeof(words))
 			at += (size_t) snprintf(words + at, sizeof(words) - at, "%s%s",
 						at > 0 ? ", " : "", commands->items[i].name + length + 1);
 	cli_error("%s what? %s", group, words);
@@ -401,159 +437,4 @@ void options_done(struct arguments *arguments)
 {
 	while (arguments->n_given > 0)
 		json_object_put(arguments->given[--arguments->n_given].value);
-}
-
-/* ---- Help ---- */
-
-#define HELP_COLUMNS 80
-#define OPTION_COLUMNS 22 // at least
-#define COMMAND_COLUMNS 32
-
-/* "-o, --output FILE" in the buffer, which is returned. */
-static const char *option_words(const struct option *option, char *buffer, size_t size)
-{
-	const char letter[] = { '-', option->letter, ',', ' ', '\0' };
-
-	snprintf(buffer, size, "%s--%s%s%s", option->letter ? letter : "", option->name,
-		 option->value ? " " : "", option->value ? option->value : "");
-	return buffer;
-}
-
-static int option_width(const struct option *option)
-{
-	char words[80];
-
-	return (int) strlen(option_words(option, words, sizeof(words)));
-}
-
-/* What it does goes on below itself. */
-static void print_option(FILE *out, const struct option *option, int width)
-{
-	char words[80];
-
-	fprintf(out, "  %-*s ", width, option_words(option, words, sizeof(words)));
-	text_wrap(out, option->help, width + 3, HELP_COLUMNS);
-	fputc('\n', out);
-}
-
-/* The same of a command, in lines for whom a terminal shows them; others may look for whole ones. */
-static void print_command(FILE *out, const struct command *command, int columns)
-{
-	char left[64];
-	int n = snprintf(left, sizeof(left), "%s %s", command->name, command->operands);
-
-	fprintf(out, "  %-*s ", COMMAND_COLUMNS, left);
-	if (columns > 0 && n > COMMAND_COLUMNS)
-		fprintf(out, "\n%*s", COMMAND_COLUMNS + 3, "");
-	text_wrap(out, command->summary, COMMAND_COLUMNS + 3, columns);
-	fputc('\n', out);
-}
-
-/* What stands at the margin is prose, what is set off stays as it is. */
-static void print_details(FILE *out, const char *details, int columns)
-{
-	char prose[2000] = "";
-	size_t length;
-
-	for (const char *line = details; *line; line += length + (line[length] == '\n')) {
-		const bool is_prose = *line != ' ' && *line != '\n';
-		const char *next;
-
-		length = strcspn(line, "\n");
-		next = line + length + (line[length] == '\n');
-		if (!is_prose || columns == 0) {
-			fprintf(out, "%.*s\n", (int) length, line);
-			continue;
-		}
-		text_append(prose, sizeof(prose), "%s%.*s", *prose ? " " : "", (int) length, line);
-		if (*next && *next != ' ' && *next != '\n')
-			continue;
-		text_wrap(out, prose, 0, columns);
-		fputc('\n', out);
-		*prose = '\0';
-	}
-}
-
-/* Of a terminal; 0 elsewhere. */
-static int help_columns(FILE *out)
-{
-	const int columns = terminal_width(out);
-
-	return columns < HELP_COLUMNS ? columns : HELP_COLUMNS;
-}
-
-static void print_global_options(FILE *out, int width)
-{
-	fputs("\nOptions of all commands:\n", out);
-	for (size_t i = 0; i < n_global_options; i++)
-		print_option(out, &global_options[i], width);
-}
-
-static void print_overview(FILE *out, const struct commands *commands, const char *group)
-{
-	fprintf(out, "Usage: elluminate %s%sCOMMAND [ARGUMENT]… [OPTION]…\n\n", group ? group : "", group ? " " : "");
-	fprintf(out, "%sCommands:\n", group ? "" : "Evaluates prompts and models with the elluminate daemon.\n\n");
-	for (size_t i = 0; i < commands->n; i++) {
-		const struct command *command = &commands->items[i];
-
-		if (!group || is_of_group(command, group))
-			print_command(out, command, help_columns(out));
-	}
-	print_global_options(out, OPTION_COLUMNS);
-	fprintf(out,
-		"\nExit status: 0 success, 2 wrong usage, %d to %d a task that did not succeed, 20\n"
-		"and up errors. `elluminate COMMAND --help` says more about a command.\n",
-		task_status_exit(TASK_FAILURE), EXIT_TASK_HELD);
-}
-
-void options_print_help(FILE *out, const struct commands *commands, const struct command *command,
-			const char *group)
-{
-	const int columns = help_columns(out);
-	char summary[200];
-	int width = OPTION_COLUMNS;
-
-	if (!command) {
-		print_overview(out, commands, group);
-		return;
-	}
-	fprintf(out, "Usage: elluminate %s%s%s [OPTION]…\n\n", command->name, *command->operands ? " " : "",
-		command->operands);
-	snprintf(summary, sizeof(summary), "%c%s.", command->summary[0] - 'a' + 'A', command->summary + 1);
-	text_wrap(out, summary, 0, columns);
-	fputc('\n', out);
-	if (command->details) {
-		fputc('\n', out);
-		print_details(out, command->details, columns);
-	}
-	for (const struct option *const *own = command->options; own && *own; own++)
-		width = option_width(*own) > width ? option_width(*own) : width;
-	if (command->options && *command->options)
-		fputs("\nOptions:\n", out);
-	for (const struct option *const *own = command->options; own && *own; own++)
-		print_option(out, *own, width);
-	print_global_options(out, width);
-}
-
-int command_version(struct cli *cli)
-{
-	(void) cli;
-	printf(output_is_json() ? "{\"version\":\"%s\"}\n" : "elluminate %s\n", ELLU_VERSION);
-	return 0;
-}
-
-int command_help(struct cli *cli)
-{
-	const char *const *words = cli->arguments.operands;
-	const struct commands *commands = cli->commands;
-	const char *group = words[0] ? find_group(commands, words[0]) : NULL;
-	const struct command *command = words[0] ? options_find_command(commands, group ? group : words[0], words[1]) :
-						   NULL;
-
-	if (!command && words[0] && !(group && !words[1])) {
-		unknown_command(commands, group, group ? words[1] : words[0]);
-		return EXIT_USAGE;
-	}
-	options_print_help(stdout, commands, command, group);
-	return 0;
 }

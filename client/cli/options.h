@@ -1,6 +1,6 @@
 /*
  * The command line: one table of commands and their options, from which parsing and all texts
- * of --help come. An option stands for a field of the request of the command's method, and becomes
+ * of --help (help.h) come. An option stands for a field of the request of the command's method, and becomes
  * that field, or is the command's own.
  */
 #pragma once
@@ -103,9 +103,15 @@ const struct option *options_at(const struct command *command, size_t i);
 const struct command *options_find_command(const struct commands *commands, const char *first,
 					   const char *second);
 
-/* Of a command, of the commands of a group, or, where both are NULL, of all. */
-void options_print_help(FILE *out, const struct commands *commands, const struct command *command,
-			const char *group);
+/* Whether it is a command of the group. */
+bool options_are_of(const struct command *command, const char *group);
+
+/* The group of that name, or of what the interface calls it; NULL: there is none. */
+const char *options_find_group(const struct commands *commands, const char *word);
+
+/* Says that no command is called so, of the first words of all (NULL) or the second ones of a group, and what may
+ * have been meant. */
+void options_unknown_command(const struct commands *commands, const char *group, const char *word);
 
 /* What the arguments say of a request goes into it, over what it has. -ENOMEM. */
 int options_apply(const struct arguments *arguments, json_object *request);

@@ -369,17 +369,24 @@ END_TEST
 START_TEST(suggestions)
 {
 	static const struct {
-		const char *words[2], *said;
+		const char *words[3], *said;
 	} cases[] = {
 		{ { "exper", "list" }, "unknown command exper; did you mean experiment?" },
 		{ { "taks", "list" }, "unknown command taks; did you mean task?" },
 		{ { "collection", "lst" }, "unknown command collection lst; did you mean collection list?" },
 		{ { "collection", "foo" }, "unknown command collection foo\n" },
+		/* What others call it. */
+		{ { "collection", "rm" }, "unknown command collection rm; did you mean collection delete?" },
+		{ { "eval", "-c" }, "unknown command eval; did you mean run?" },
+		{ { "view" }, "unknown command view; did you mean web?" },
+		{ { "logs", "3" }, "logs what? task logs\n" },
+		{ { "experiment", "get", "First" }, "shown by: elluminate experiment show First\n" },
 	};
 
 	server = daemon_start(NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ASSERT_SAYS(COMMAND(server, 2, cases[i].words[0], cases[i].words[1])->err, cases[i].said);
+		ASSERT_SAYS(COMMAND(server, 2, cases[i].words[0], cases[i].words[1], cases[i].words[2])->err,
+			    cases[i].said);
 	ASSERT_SAYS(COMMAND(server, 0, "template", "--help")->out, "Usage: elluminate template COMMAND ");
 	ASSERT_SAYS(COMMAND(server, 0, "skill", "create", "--help")->out, "FILE is JSON with comments");
 	COMMAND(server, 0, "collection", "create", "--name", "Taken");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/cli/commands/offered.h"
+#include "client/cli/help.h"
 #include "client/cli/view/output.h"
 
 /* What was closed is not to become a connection, into which the output would go: it fails, as before. */
@@ -79,14 +80,14 @@ int main(int argc, char **argv)
 		return cli_close_output(status);
 	}
 	if (cli.arguments.help) {
-		options_print_help(stdout, cli.commands, command, cli.arguments.group);
+		help_print(stdout, cli.commands, command, cli.arguments.group);
 	} else if (cli.arguments.version) {
 		status = command_version(&cli);
 	} else if (command) {
 		cli.command = command;
 		status = cli.arguments.watch ? watch_run(&cli, run_all) : run_all(&cli);
 	} else {
-		options_print_help(stderr, cli.commands, NULL, NULL);
+		help_print(stderr, cli.commands, NULL, NULL);
 		status = EXIT_USAGE;
 	}
 	ellu_close(cli.daemon);

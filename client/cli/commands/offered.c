@@ -288,13 +288,6 @@ static void add_verb(const struct resource *resource, const struct verb *verb)
 	n_commands++;
 }
 
-static bool is_of(const struct command *command, const char *group)
-{
-	size_t length = strlen(group);
-
-	return strncmp(command->name, group, length) == 0 && command->name[length] == ' ';
-}
-
 static void add_fixed(const struct command *command)
 {
 	commands[n_commands] = *command;
@@ -316,7 +309,7 @@ const struct commands *commands_all(void)
 			for (size_t v = 0; v < LENGTH(verbs); v++)
 				add_verb(&resources[k], &verbs[v]);
 			for (size_t f = i; f < n_fixed; f++)
-				if (is_of(&fixed[f], resources[k].group))
+				if (options_are_of(&fixed[f], resources[k].group))
 					add_fixed(&fixed[f]);
 		}
 		for (; i < n_fixed; i++)

@@ -5,6 +5,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/files/experiment_file.h"
+#include "client/cli/files/json_file.h"
 #include "client/cli/files/rows.h"
 #include "client/cli/report/report.h"
 #include "client/cli/tasks/gates.h"
@@ -336,6 +337,7 @@ static void print_table(const struct matrix *matrix)
 		free(titles[i]);
 	for (size_t i = 0; i < matrix->n; i++)
 		if (results_of(&matrix->pairs[i]) && results_of(&matrix->pairs[i])->simulated) {
+			putchar('\n'); // which ends a table of Markdown
 			results_print_simulated(stdout, "some of these answers or verdicts");
 			break;
 		}
@@ -492,13 +494,18 @@ static int plan_all(struct matrix *matrix)
 
 int command_make(struct cli *cli)
 {
+	const char *path = cli->arguments.operands[0];
 	struct experiment_file file;
 	struct complaint complaint;
 	int status, r;
 
-	r = experiment_file_load(cli->arguments.operands[0], &file, &complaint);
-	if (r < 0)
-		return cli_fail_file(r, &complaint);
+	r = experiment_file_load(path, &file, &complaint);
+	if (r < 0) {
+		status = cli_fail_file(r, &complaint);
+		if (strncmp(cli->command->method, "GetOrCreate", strlen("GetOrCreate")) == 0 && !json_file_is_meant(path))
+			cli_note(cli, "One that is there is shown by: elluminate experiment show %s", path);
+		return status;
+	}
 	if (count_pairs(&file) > 0) {
 		cli_error("%s: prompt_templates and llm_configs are for `elluminate run`", file.json.path);
 		status = EXIT_USAGE;

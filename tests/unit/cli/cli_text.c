@@ -6,6 +6,7 @@
 
 #include "client/cli/call.h"
 #include "client/cli/commands/offered.h"
+#include "client/cli/help.h"
 #include "client/cli/view/progress_bar.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
@@ -470,8 +471,8 @@ static void print_help(FILE *out)
 	const struct commands *commands = commands_all();
 
 	for (size_t i = 0; i < commands->n; i++)
-		options_print_help(out, commands, &commands->items[i], NULL);
-	options_print_help(out, commands, NULL, NULL);
+		help_print(out, commands, &commands->items[i], NULL);
+	help_print(out, commands, NULL, NULL);
 }
 
 /* As one line: what is long is wrapped where a terminal ends. */
