@@ -138,6 +138,8 @@ START_TEST(of_runs)
 		{ "sed 's/\"name\":\"s\"/\"name\":\"f\",\"max_retries\":0,\"custom\":{\"error_rate\":1}/; s/Second/Fails/' "
 		  "second.json > fails.json; $0 run fails.json --fail-under 100% -o f.xml 2>/dev/null; grep -c '<error' f.xml",
 		  "24\n", 0 },
+		{ "$0 experiment show 1 --format md | grep -A 1 '^```'", "```\nFirst <one>  (experiment 1, ", 0 },
+		{ "$0 run first.json second.json --format md 2>/dev/null | grep -B 1 ^Simulated", "\nSimulated: some of", 0 },
 		{ "$0 experiment list -o list.html && head -n 1 list.html", "ID  CASES", 0 }, // what it is called says nothing
 	};
 

@@ -171,7 +171,7 @@ static void add_score_difference(struct table *table, const struct ellu_compared
 
 static void print_differences(const struct ellu_compare_experiments_reply *reply)
 {
-	const char *const titles[] = { ">EXPERIMENT", ">POINTS MORE (95 %)", ">ROWS", ">BETTER", ">WORSE",
+	const char *const titles[] = { ">ID", ">POINTS MORE (95 %)", ">ROWS", ">BETTER", ">WORSE",
 				       ">EFFECT",     ">P",		     ">P (HOLM)",
 				       reply->n_evaluators > 0 ? "CRITERION OR EVALUATOR" : "CRITERION" };
 	struct table *table = table_new();
@@ -187,6 +187,8 @@ static void print_differences(const struct ellu_compare_experiments_reply *reply
 	}
 	printf("\n%sBeside experiment %lld, on the rows that both have decided%s\n", meaning_on(&output, MEANING_TITLE),
 	       (long long) reply->experiments[0]->id, meaning_off(&output, MEANING_TITLE));
+	if (output.format == FORMAT_MD)
+		putchar('\n'); // without it the table is none
 	table_print(table, stdout);
 	table_free(table);
 }

@@ -246,6 +246,13 @@ static void print_rows(FILE *out, const struct ellu_experiment_results *results)
 			number_text(number, *results->flaky_rows));
 }
 
+/* Lines stay lines in Markdown. */
+static void print_fence(FILE *out)
+{
+	if (output.format == FORMAT_MD)
+		fputs("```\n", out);
+}
+
 static void print_results(FILE *out, const struct ellu_experiment_results *results)
 {
 	char number[32];
@@ -254,6 +261,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	if (output.format == FORMAT_CSV)
 		return;
 	fputc('\n', out);
+	print_fence(out);
 	print_count(out, "response", results->responses, results->failed_responses);
 	fputs(", ", out);
 	print_count(out, "rating", results->ratings, results->failed_ratings);
@@ -267,6 +275,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");
+	print_fence(out);
 }
 
 void results_print_simulated(FILE *out, const char *what)
@@ -396,13 +405,16 @@ static void print_head(FILE *out, const struct ellu_experiment *experiment)
 			experiment->taken_over_responses == 1 ? "" : "s",
 			number_text(epochs, experiment->taken_over_ratings),
 			experiment->taken_over_ratings == 1 ? "" : "s");
-	fputc('\n', out);
 }
 
 void results_print(FILE *out, const struct ellu_experiment *experiment)
 {
-	if (output.format != FORMAT_CSV)
+	if (output.format != FORMAT_CSV) {
+		print_fence(out);
 		print_head(out, experiment);
+		print_fence(out);
+		fputc('\n', out);
+	}
 	if (experiment->results)
 		print_results(out, experiment->results);
 	else if (output.format != FORMAT_CSV)
