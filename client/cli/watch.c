@@ -33,6 +33,7 @@ static int run_again(struct cli *cli, struct ellu_stream *stream, int (*run)(str
 
 	while (status == 0) {
 		output.width = terminal_width(stdout);
+		output.flat = true; // as many rows as it has lines
 		fputs(output.terminal ? CLEAR : "", stdout);
 		status = run(cli);
 		status = status ? status : output_flush();

@@ -321,7 +321,8 @@ static void put_lines(FILE *out, char *text, const struct frame *frame)
 void live_view_draw(FILE *out, const struct task_board *board, const struct frame *frame)
 {
 	/* Colours come with the lines. */
-	const struct output plain = { .header = true, .terminal = true, .width = frame->columns - 1 };
+	const struct output plain = { .header = true, .terminal = true, .width = frame->columns - 1,
+				      .flat = true };
 	struct table *table;
 	size_t size, left_out;
 	char *text = NULL;

@@ -36,6 +36,7 @@ struct output {
 	bool terminal; // that is where it is read, if through a pager
 	bool color;
 	int width; // of lines, where longer ones are cut; 0: nowhere
+	bool flat; // a row of a table is never more than a line
 };
 
 extern struct output output; // standard output

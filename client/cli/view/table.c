@@ -134,7 +134,7 @@ static size_t first_below(const struct table *table)
 	const int limit = table->as->width;
 	int used = 0;
 
-	for (size_t i = 0; limit > 0 && i < table->n_columns; i++) {
+	for (size_t i = 0; limit > 0 && !table->as->flat && i < table->n_columns; i++) {
 		const bool is_cut = i + 1 == table->n_columns && table->widths[i] > ROOM_MIN;
 
 		if (i > 0 && !is_right(table, i) && used + (is_cut ? ROOM_MIN : table->widths[i]) > limit)
