@@ -255,6 +255,26 @@ static void must_not_exceed(const struct sim *sim, int64_t cap)
 	ck_assert_int_le(sim_stat(sim, "max_in_flight"), cap);
 }
 
+/* What a task is tuned to takes the place of what its run was begun with. */
+START_TEST(tune_beyond_the_run)
+{
+	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.03", NULL });
+	int64_t id;
+
+	begin(NULL);
+	id = experiment_submit(wire, &(struct experiment) {
+		.rows = 1000, .n_criteria = 1, .url = sim_url(sim), .max_connections = 16,
+		.more = "'generation_params':{'max_connections':2}" });
+	must_not_exceed(sim, 2);
+	tune_task(id, "'max_connections':8");
+	sim_await(sim, "max_in_flight", 8);
+	must_not_exceed(sim, 8);
+	ck_assert(has_log(id, "tuned: max_connections 8 (was 2)"));
+	cancel_task(id);
+	end();
+}
+END_TEST
+
 START_TEST(tune_max_connections)
 {
 	struct sim *sim = sim_start((const char *[]) { "--latency_seconds=0.03", NULL });
@@ -356,5 +376,5 @@ int main(void)
 {
 	return RUN_SUITE(pause_with_calls_in_flight, resume_during_the_drain, pause_while_it_waits,
 			 paused_over_restarts, cancel_what_is_paused, time_stands_still,
-			 pauses_are_no_idle_claims, tune_max_connections, tune_priority, refusals);
+			 pauses_are_no_idle_claims, tune_max_connections, tune_beyond_the_run, tune_priority, refusals);
 }

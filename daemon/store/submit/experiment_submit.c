@@ -186,8 +186,11 @@ int submission_conflict(struct submission *s)
 static struct task_new task_of(struct submission *s, int64_t experiment_id, const char *name,
 			       int64_t retry_of)
 {
+	const struct ellu_generation_params *params = s->arguments->generation_params;
+
 	return (struct task_new){
 		.kind = TASK_KIND_EXPERIMENT,
+		.max_connections = params ? params->max_connections : NULL,
 		.place = s->place,
 		.name = name,
 		.experiment_id = experiment_id,

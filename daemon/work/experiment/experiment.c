@@ -130,9 +130,9 @@ static void tune(struct run *base)
 	const struct ellu_generation_params *params = run->spec->generation_params;
 	int most;
 
-	base->flow_connections = run_lower_cap(base->task.tuning.max_connections,
-					       params && params->max_connections ?
-						       (int)*params->max_connections : 0);
+	base->flow_connections = base->task.tuning.max_connections;
+	if (base->flow_connections == 0 && params && params->max_connections)
+		base->flow_connections = (int)*params->max_connections;
 	run->generating = &base->routes[0];
 	run->generating->cap = run_cap_of(base, NULL);
 	answerers_tune(&run->answerers, base);

@@ -298,17 +298,12 @@ const struct ellu_usage *run_total_usage(const struct run_total *total, struct a
 
 /* ---- Caps ---- */
 
-int run_lower_cap(int cap, int other)
-{
-	return other > 0 && (cap == 0 || other < cap) ? other : cap;
-}
-
 int run_cap_of(const struct run *run, const struct ellu_llm_config *config)
 {
 	int cap = config && config->max_connections ? (int)*config->max_connections
 						    : BACKEND_CONNECTIONS_GROWN;
 
-	return run_lower_cap(cap, run->flow_connections);
+	return run->flow_connections > 0 && run->flow_connections < cap ? run->flow_connections : cap;
 }
 
 /* ---- The flow ---- */

@@ -177,8 +177,6 @@ struct spend_source run_source(const struct run *run, const struct llm_target *t
 void run_call_lost(struct run_call *call);
 bool route_has_room(const struct run *run, const struct route *route);
 
-/* The lower of two caps, of which 0 is none. */
-int run_lower_cap(int cap, int other);
 /* What several answers took together; tokens and cost are -1 while nothing is known. */
 struct run_total {
 	int64_t input_tokens, output_tokens, reasoning_tokens, cached_tokens;
