@@ -442,7 +442,9 @@ START_TEST(commands)
 	SAYS("$0 experiment report Files -o r.html && $0 experiment report Files -o r.md && "
 	     "$0 experiment report Files -o r.csv && $0 experiment report Files -o r.json && cat r.md",
 	     "| Equals | 0.50 | 0.00 to 1.00 | 2/2 |");
+	SAYS("cat r.md", "responses were answered");
 	SAYS("cat r.html", "<h3>Scores</h3>");
+	SAYS("cat r.html", "of all responses were answered");
 	SAYS("cat r.csv", "Equals=0 Length=0.375");
 	SAYS("cat r.json", "\"distribution\":[1,0,0,0,0,0,0,0,0,1]");
 	SAYS("$0 experiment report Files -o r.xml && cat r.xml", "<property name=\"mean score: Equals\" value=\"0.5\"/>");

@@ -364,8 +364,8 @@ static void write_experiment(FILE *out, const struct reported *reported)
 	}
 	if (experiment->results->simulated)
 		fputs("<p class=warning>Simulated: not from a real model.</p>", out);
-	fprintf(out, "<p class=big>%s</p><p>of all responses meet every criterion; 95 %% interval %s</p>",
-		share_text(share, success.value), interval_text(interval, &success));
+	fprintf(out, "<p class=big>%s</p><p>of all responses %s; 95 %% interval %s</p>", share_text(share, success.value),
+		report_success(experiment->results), interval_text(interval, &success));
 	chart_bar(out, &success);
 	write_facts(out, reported);
 	write_criteria(out, reported);

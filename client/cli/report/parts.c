@@ -71,6 +71,11 @@ const char *interval_text(char buffer[static 64], const struct estimate *estimat
 	return buffer;
 }
 
+const char *report_success(const struct ellu_experiment_results *results)
+{
+	return results->n_criteria > 0 ? "meet every criterion" : "were answered";
+}
+
 char *report_sources(const struct ellu_experiment_results *results)
 {
 	char *text = NULL, share[32];

@@ -15,6 +15,9 @@ void report_escape(FILE *out, const char *text);
  * config are. NULL: from the one model. */
 char *report_sources(const struct ellu_experiment_results *results);
 
+/* What the responses of the success rate do, in words. */
+const char *report_success(const struct ellu_experiment_results *results);
+
 /* "0.81 (0.70 to 0.92)", or what stands for nothing. */
 const char *coefficient_text(char buffer[static 64], const double *value, const double *low, const double *high);
 

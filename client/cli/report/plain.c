@@ -131,14 +131,14 @@ static void markdown_experiment(FILE *out, const struct reported *reported)
 
 	fputs("## ", out);
 	write_cell(out, reported->experiment->name);
-	fprintf(out, "\n\n**%s** of %" PRId64 " responses meet every criterion (95 %% interval %s).%s\n\n",
-		share_text(share, success.value), results->responses,
+	fprintf(out, "\n\n**%s** of %" PRId64 " responses %s (95 %% interval %s).%s\n\n",
+		share_text(share, success.value), results->responses, report_success(results),
 		interval_text(interval, &success),
 		results->simulated ? " *Simulated: not from a real model.*" : "");
 	fputs("| criterion | YES | 95 % interval |\n| --- | ---: | ---: |\n", out);
 	for (size_t i = 0; i < results->n_criteria; i++)
 		markdown_row(out, results->criteria[i]->criterion, results->criteria[i]->yes);
-	markdown_row(out, ALL_CRITERIA, results->success_rate);
+	markdown_row(out, success_name(results), results->success_rate);
 	markdown_scores(out, results);
 	if (sources) {
 		fputs("\nAnswers: ", out);

@@ -104,14 +104,18 @@ static struct table *criteria_table(const struct ellu_criterion_result *const *c
 	return table;
 }
 
+const char *success_name(const struct ellu_experiment_results *results)
+{
+	return results->n_criteria > 0 ? ALL_CRITERIA : "answered (success rate)";
+}
+
 static void print_criteria(FILE *out, const struct ellu_experiment_results *results)
 {
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
 	char name[SCORE_NAME_SIZE];
 
 	add_proportion(table, results->success_rate);
-	table_text(table, results->n_criteria > 0 ? ALL_CRITERIA
-						  : "answered (success rate)");
+	table_text(table, success_name(results));
 	for (size_t i = 0; output.format == FORMAT_CSV && i < results->n_evaluators; i++) {
 		score_table_add_numbers(table, results->evaluators[i]);
 		table_text(table, score_name(name, results, i));

@@ -56,6 +56,8 @@ const char *proportion_brief(char buffer[static 64], const struct ellu_proportio
 void proportion_add_numbers(struct table *table, const struct ellu_proportion *proportion);
 
 #define ALL_CRITERIA "all of them (success rate)"
+/* That, or what the rate is of where there are no criteria. */
+const char *success_name(const struct ellu_experiment_results *results);
 
 /* That `what` comes from no real model. */
 void results_print_simulated(FILE *out, const char *what);
