@@ -80,6 +80,8 @@ static void show(struct monitor_trail *monitor, json_object *task)
 
 	if (monitor_trail_find(monitor, id))
 		die("shown twice: %s", json_object_to_json_string(task));
+	if (at_int(task, "sequence") == 0 && at_has(task, "started_at"))
+		die("started before it was submitted: %s", json_object_to_json_string(task));
 	monitor->tasks =
 		reallocarray(monitor->tasks, monitor->n_tasks + 1, sizeof(*monitor->tasks));
 	if (!monitor->tasks)

@@ -78,6 +78,9 @@ STORE_OPERATION(task_events_page, STORE_POINT, false)
  * behind that one. Progress is no part of it. */
 static void set_back(struct ellu_task *task, const struct task_event_row *row)
 {
+	/* It may be claimed where it is submitted, at the same moment. */
+	int64_t first_later = row->status == TASK_PENDING ? row->at : row->at + 1;
+
 	if (task->sequence == row->sequence)
 		return;
 	task->sequence = row->sequence;
@@ -85,7 +88,7 @@ static void set_back(struct ellu_task *task, const struct task_event_row *row)
 	task->hold = row->hold;
 	task->hold_reason = NULL;
 	task->hold_until = NULL;
-	if (task->started_at && *task->started_at > row->at)
+	if (task->started_at && *task->started_at >= first_later)
 		task->started_at = NULL;
 	task->finished_at = NULL;
 	task->error = NULL;
