@@ -301,8 +301,16 @@ void live_task_reset_clock(struct live_task *task)
 void queue_overlay(struct queue *queue, struct ellu_task *record)
 {
 	struct live_task *task = live_task_find(&queue->tasks, record->id);
+	enum task_status status = task_status_from_name(record->status);
 
-	if (!task || task_status_is_terminal(task_status_from_name(record->status)))
+	if (task_status_is_terminal(status))
+		return;
+	/* It ran when the daemon went down, and that it runs no more cannot be written. */
+	if (!task && queue->trouble && status == TASK_STARTED) {
+		record->hold = ELLU_HOLD_STORAGE;
+		record->hold_reason = store_trouble_text(queue->trouble);
+	}
+	if (!task)
 		return;
 	if (!record->hold)
 		record->hold = live_task_moment_hold(task);
