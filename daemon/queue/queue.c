@@ -180,15 +180,22 @@ static void show_trouble(struct live_task *task)
 	news_publish_progress(task);
 }
 
+/* What to do about it. */
+static enum log_message advice_on(enum store_trouble trouble)
+{
+	return trouble == STORE_FULL ? LOG_STORAGE_FULL : trouble == STORE_DAMAGED ? LOG_STORAGE_DAMAGED : LOG_PLAIN;
+}
+
 void queue_storage_trouble(struct queue *queue, enum store_trouble trouble)
 {
+	enum log_message gone = queue->trouble == STORE_FULL ? LOG_STORAGE_ROOM : LOG_PLAIN;
+
 	queue->trouble = trouble;
 	if (trouble)
-		log_about(LOG_ERR, ABOUT(.message = LOG_STORAGE_FULL),
-			  "running tasks are on hold: %s", store_trouble_text(trouble));
+		log_about(LOG_ERR, ABOUT(.message = advice_on(trouble)), "running tasks are on hold: %s",
+			  store_trouble_text(trouble));
 	else
-		log_about(LOG_NOTICE, ABOUT(.message = LOG_STORAGE_ROOM),
-			  "the database is written again: tasks go on");
+		log_about(LOG_NOTICE, ABOUT(.message = gone), "the database is written again: tasks go on");
 	live_tasks_each(&queue->tasks, show_trouble);
 	queue_claim_next(queue);
 }

@@ -1,7 +1,7 @@
 /*
  * A journal that takes no more lines: a real systemd-journald, in a mount namespace of the test's
  * own, stopped by SIGSTOP. Log lines are dropped and counted; runs, other clients and an orderly
- * stop do not notice.
+ * stop do not notice. And what its catalog is asked about.
  */
 #include <poll.h>
 #include <sched.h>
@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/base/log_message.h"
 #include "tests/harness/process.h"
 #include "tests/harness/suite.h"
 
@@ -89,15 +90,15 @@ static struct logged start_logged(void)
 	return daemon;
 }
 
-/* Whether the journal has a line with the text. */
-static bool has_line(const char *wanted)
+/* Whether the journal has a line with the text, of those that match. */
+static bool has_line(const char *match, const char *wanted)
 {
 	char line[1024];
 	bool found = false;
 	FILE *journal;
 
 	ck_assert_int_eq(system("journalctl --sync"), 0);
-	journal = popen("journalctl --no-pager -o cat --file '/run/log/journal/*/*.journal'", "re");
+	journal = popen(text("journalctl --no-pager -o cat --file '/run/log/journal/*/*.journal' %s", match), "re");
 	ck_assert_ptr_nonnull(journal);
 	while (fgets(line, sizeof(line), journal))
 		found = found || strstr(line, wanted);
@@ -137,7 +138,7 @@ START_TEST(a_stall)
 	journald = start_journald();
 	daemon = start_logged();
 	runs(&daemon, "Before");
-	ck_assert(has_line("serves on"));
+	ck_assert(has_line("", "serves on"));
 	ck_assert_int_eq(kill(journald, SIGSTOP), 0);
 	make_lines(&daemon);
 	runs(&daemon, "Meanwhile");
@@ -146,8 +147,8 @@ START_TEST(a_stall)
 	runs(&daemon, "After");
 	ck_assert_int_eq(kill(daemon.pid, SIGTERM), 0);
 	ck_assert_int_eq(process_wait(daemon.pid, WAIT_SECONDS), 0);
-	ck_assert(has_line("log lines were dropped"));
-	ck_assert(has_line("stopping on Terminated"));
+	ck_assert(has_line("", "log lines were dropped"));
+	ck_assert(has_line("", "stopping on Terminated"));
 }
 END_TEST
 
@@ -167,9 +168,43 @@ START_TEST(a_stop_during_a_stall)
 }
 END_TEST
 
+static const char *id_of(enum log_message message)
+{
+	static const char *const ids[] = {
+#define MESSAGE(name, id) [name] = id,
+		LOG_MESSAGES(MESSAGE)
+#undef MESSAGE
+	};
+
+	return text("MESSAGE_ID=%s", ids[message]);
+}
+
+/* Each line is explained by what is the matter: a database that is gone is no full disk. */
+START_TEST(advice)
+{
+	struct logged daemon;
+	struct wire *wire;
+	char *state;
+
+	enter_namespace();
+	(void)start_journald();
+	daemon = start_logged();
+	runs(&daemon, "Before");
+	wire = wire_open(daemon.socket);
+	state = text("%.*s/state", (int)(strrchr(daemon.socket, '/') - daemon.socket), daemon.socket);
+	ck_assert_int_eq(rename(state, text("%s-away", state)), 0);
+	json_object_put(wire_refused(wire, "StorageDamaged", "CreateCollection", "{'collection':{'name':'X'}}"));
+	wire_close(wire);
+	ck_assert_int_eq(kill(daemon.pid, SIGTERM), 0);
+	ck_assert_int_eq(process_wait(daemon.pid, WAIT_SECONDS), 0);
+	ck_assert(has_line(id_of(LOG_STORAGE_DAMAGED), "running tasks are on hold"));
+	ck_assert(!has_line(id_of(LOG_STORAGE_FULL), ""));
+}
+END_TEST
+
 int main(void)
 {
 	if (geteuid() != 0 || access(JOURNALD, X_OK) < 0)
 		return EXIT_SKIPPED;
-	return RUN_SUITE(a_stall, a_stop_during_a_stall);
+	return RUN_SUITE(a_stall, a_stop_during_a_stall, advice);
 }
