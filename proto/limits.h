@@ -11,6 +11,9 @@
 
 /* Arrays and objects inside each other, the outermost counted. */
 #define JSON_DEPTH_MAX 64
+/* The same in an object of the caller's own, such as a row: in replies it stands deeper than in
+ * requests. */
+#define OBJECT_DEPTH_MAX 48
 
 /* Values of all kinds in one text. json-c spends about VALUE_BYTES on each: no value and no item
  * of a list counts for less where bytes are limited. */

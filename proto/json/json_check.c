@@ -366,6 +366,24 @@ size_t json_count_values(const char *text, size_t size)
 	return n;
 }
 
+size_t json_depth(const char *text, size_t size)
+{
+	size_t depth = 0, deepest = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '"')
+			quoted = !quoted;
+		else if (quoted && text[i] == '\\')
+			i++;
+		else if (!quoted && (text[i] == '[' || text[i] == '{') && ++depth > deepest)
+			deepest = depth;
+		else if (!quoted && depth > 0 && (text[i] == ']' || text[i] == '}'))
+			depth--;
+	}
+	return deepest;
+}
+
 size_t json_weight(const char *text)
 {
 	const size_t size = strlen(text), values = json_count_values(text, size) * VALUE_BYTES;

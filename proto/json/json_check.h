@@ -24,6 +24,9 @@ int json_check(const char *text, size_t size, struct json_problem *ret_problem);
 /* Values of all kinds in the text, or more. Does not look whether it is JSON. */
 size_t json_count_values(const char *text, size_t size);
 
+/* Arrays and objects inside each other. Does not look whether it is JSON. */
+size_t json_depth(const char *text, size_t size);
+
 /* What it takes to hold the text's values: as long as it is, and no less than VALUE_BYTES a value.
  * Does not look whether it is JSON. */
 size_t json_weight(const char *text);

@@ -209,6 +209,9 @@ static int decode_object(struct decoder *decoder, const struct record_field *fie
 	text = json_text(json, &size);
 	if (!text)
 		return fault_oom(decoder->fault);
+	if (decoder->source == FROM_CLIENT && json_depth(text, size) > OBJECT_DEPTH_MAX)
+		return fault_invalid(decoder->fault, decoder->path,
+				     "at most %d arrays and objects inside each other", OBJECT_DEPTH_MAX);
 	*ret_text = arena_strndup(decoder->arena, text, size);
 	return *ret_text ? 0 : fault_oom(decoder->fault);
 }

@@ -1,8 +1,11 @@
 /* Listings: pages, cursors, counts, and what filters leave out. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json/json_check.h"
+#include "proto/limits.h"
 #include "tests/harness/suite.h"
 
 static struct daemon *server;
@@ -283,7 +286,63 @@ START_TEST(task_filters)
 }
 END_TEST
 
+/* An array of so many numbers, in so many arrays. */
+static char *nested(size_t n, size_t depth)
+{
+	char *array = malloc(2 * n + 2 * depth), *end = array;
+
+	memset(end, '[', depth);
+	end += depth;
+	for (size_t i = 0; i < n; i++)
+		end += sprintf(end, i > 0 ? ",1" : "1");
+	memset(end, ']', depth);
+	end[depth] = '\0';
+	return array;
+}
+
+static size_t rows_of_a_page(const char *collection)
+{
+	struct fault fault = { 0 };
+	json_object *reply;
+	const char *message;
+
+	wire_start(wire, "", "ListTemplateVariables", "{'collection':{'name':'%s'}}", collection);
+	ck_assert_int_eq(wire_receive(wire, WAIT_SECONDS, &message), WIRE_MESSAGE);
+	ck_assert_msg(json_parse_strict(message, strlen(message), &reply, &fault) == 0, "%s", fault.message);
+	return at_count(reply, "parameters.items");
+}
+
+/* What a strict reader takes of a message, by depth and by number of values, holds for replies, where
+ * a row stands deeper than in its request, and beside others. */
+START_TEST(strict_readers)
+{
+	char *values = nested(60000, 1);
+	json_object *reply;
+
+	server = daemon_start(NULL);
+	wire = daemon_connect(server);
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'C'}}");
+	reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "AddTemplateVariables",
+			     "{'collection':{'name':'C'},'variables':[{},{'a':%s}]}",
+			     nested(1, OBJECT_DEPTH_MAX));
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "variables[1]");
+	wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateCollection",
+		     "{'collection':{'name':'E','columns':[{'name':'j','type':'json','default_value':'%s'}]}}",
+		     nested(1, OBJECT_DEPTH_MAX));
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'D','variables':[{'a':%s}]}}",
+		  nested(1, OBJECT_DEPTH_MAX - 1));
+	ck_assert_uint_eq(rows_of_a_page("D"), 1);
+	for (size_t i = 0; i < 17; i++)
+		wire_call(wire, "AddTemplateVariables", "{'collection':{'name':'C'},'variables':[{'a':%s}]}",
+			  values);
+	ck_assert_uint_lt(rows_of_a_page("C"), 17);
+	ck_assert_uint_eq(json_object_array_length(
+		list_all(wire, "ListTemplateVariables", "'collection':{'name':'C'}")), 17);
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(pages, filters, ranges_and_ranks, long_prompts, task_filters);
+	return RUN_SUITE(pages, strict_readers, filters, ranges_and_ranks, long_prompts, task_filters);
 }

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/json/json_check.h"
 #include "proto/wire/message.h"
 
 /* Of a page, around its items. */
 #define FRAME_BYTES 512
+#define FRAME_VALUES 8
 /* Entries of an index that one transaction of a count looks at. */
 #define COUNT_LOOKS 20000
 
@@ -73,15 +75,18 @@ bool page_full(const struct page *page)
 
 static int try_text(struct page *page, const char *text, size_t size)
 {
+	const size_t n_values = page->n_values + json_count_values(text, size);
 	int r;
 
-	if (page->items.n > 0 && page->request->text_size + size > PAGE_BYTES_MAX - FRAME_BYTES)
+	if (page->items.n > 0 && (page->request->text_size + size > PAGE_BYTES_MAX - FRAME_BYTES ||
+				  n_values > JSON_VALUES_MAX - FRAME_VALUES))
 		return 0;
 	if (size > MESSAGE_SIZE_MAX - FRAME_BYTES)
 		return -E2BIG;
 	r = page->items.n > 0 ? append_text(page, ",") : 0;
 	if (r >= 0)
 		r = append(page, text, size);
+	page->n_values = n_values;
 	return r < 0 ? r : 1;
 }
 

@@ -19,6 +19,7 @@
 struct page {
 	struct store_request *request; // has the text
 	struct tx_list items;
+	size_t n_values; // in the items; a message has JSON_VALUES_MAX
 	const char *next_cursor; // NULL: nothing follows, as it is
 	size_t capacity;
 	char list;

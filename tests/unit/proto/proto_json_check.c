@@ -162,6 +162,9 @@ START_TEST(depth)
 	ck_assert_str_eq(fault.message, "nested too deeply");
 	ck_assert_int_eq(fault.number, JSON_DEPTH_MAX);
 	free(text);
+	ck_assert_uint_eq(json_depth("1", 1), 0);
+	ck_assert_uint_eq(json_depth("[{\"[{\\\"[\":[]},{}]", 16), 3);
+	ck_assert_uint_eq(json_depth("]]}[", 4), 1);
 	text = nested(10000);
 	ck_assert_int_eq(json_check(text, strlen(text), &problem), -EBADMSG);
 	free(text);

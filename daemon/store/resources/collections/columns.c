@@ -5,6 +5,7 @@
 
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"
 
@@ -350,7 +351,12 @@ static int check_default(struct tx *tx, const struct ellu_column *column, const 
 	if (!column->default_value)
 		return 0;
 	value = default_of(column->type, column->default_value);
-	r = value ? cell_check(column->type, value, path, tx->fault) : -ENOMEM;
+	if (value && !json_object_is_type(value, json_type_string) &&
+	    json_depth(column->default_value, strlen(column->default_value)) >= OBJECT_DEPTH_MAX)
+		r = fault_invalid(tx->fault, path, "fewer than %d arrays and objects inside each other",
+				  OBJECT_DEPTH_MAX);
+	else
+		r = value ? cell_check(column->type, value, path, tx->fault) : -ENOMEM;
 	json_object_put(value);
 	return r;
 }
