@@ -404,3 +404,11 @@ int json_parse_strict(const char *text, size_t size, json_object **ret_json, str
 		r = size < INT32_MAX ? json_build(text, size, ret_json) : -ENOMEM;
 	return r < 0 ? fault_oom(fault) : 0;
 }
+
+json_object *json_stored(const char *text)
+{
+	json_object *json = NULL;
+	struct fault fault = { 0 };
+
+	return json_parse_strict(text, strlen(text), &json, &fault) < 0 ? NULL : json;
+}

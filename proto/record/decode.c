@@ -504,7 +504,7 @@ int record_list_from_text(const struct record_type *type, const char *text,
 			  enum record_source source, struct arena *arena, void *ret_items,
 			  size_t *ret_n)
 {
-	_cleanup_json_ json_object *array = text ? json_tokener_parse(text) : NULL;
+	_cleanup_json_ json_object *array = text ? json_stored(text) : NULL;
 	size_t n = array ? json_object_array_length(array) : 0;
 	void **items = arena_array(arena, n, sizeof(*items));
 	struct fault fault;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/limits.h"
 #include "tests/harness/command.h"
 #include "tests/harness/suite.h"
 
@@ -227,6 +228,39 @@ static const struct {
 	{ "I would rather not say.", -1, 2 },
 	{ "{\"rating\": \"YES\"}", -1, 2 },
 };
+
+/* What a request may hold is read again where it is used, as deep as it is. */
+START_TEST(deep_variables)
+{
+	static const struct {
+		const char *method, *parameters;
+	} cases[] = {
+		{ "RunEvaluator", "'evaluator':{'name':'E'},'response':'r','variables':{'rule':%s}" },
+		{ "BatchRun", "'evaluator':{'name':'E'},'inputs':[{'response':'r','variables':{'rule':%s}}]" },
+		{ "RunSkill", "'skill':{'name':'S'},'variables':{'rule':%s}" },
+		{ "Call", "'prompt_template':{'name':'T'},'variables':{'rule':%s}" },
+	};
+	char deep[2 * (OBJECT_DEPTH_MAX - 1) + 1] = "";
+
+	memset(deep, '[', OBJECT_DEPTH_MAX - 1);
+	memset(deep + OBJECT_DEPTH_MAX - 1, ']', OBJECT_DEPTH_MAX - 1);
+	begin();
+	create("'name':'E','prompt':'Score {{response}} by {{rule}}.'");
+	wire_call(wire, "CreateSkill", "{'skill':{'name':'S','prompt':'By {{rule}}.'}}");
+	wire_call(wire, "CreatePromptTemplate",
+		  "{'prompt_template':{'name':'T','messages':[{'role':'user','content':'By {{rule}}.'}]}}");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *parameters = requoted(cases[i].parameters);
+		json_object *task = task_of(cases[i].method, text("%.*s%s%s",
+			(int)(strstr(parameters, "%s") - parameters), parameters, deep,
+			strstr(parameters, "%s") + 2));
+
+		ck_assert_msg(at_is(task, "status", "SUCCESS"), "%s: %s", cases[i].method,
+			      json_object_to_json_string(task));
+	}
+	end();
+}
+END_TEST
 
 START_TEST(scores)
 {
@@ -476,6 +510,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(versions, wrong_content, inputs, variables_by_any_name, scores, fallbacks, config_in_use, judges,
+	return RUN_SUITE(versions, wrong_content, inputs, variables_by_any_name, deep_variables, scores, fallbacks, config_in_use, judges,
 			 at_the_same_time, long_justifications, many_large_ones, commands);
 }

@@ -8,6 +8,7 @@
 #include "client/cli/cli.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 
 #define TELL_ROWS 50000 // how often an upload says how far it is
@@ -93,7 +94,7 @@ static int compare_next(struct sync *sync, struct ellu_stream *stored, json_obje
 		sync->equal = r == 0 && !row;
 		return r < 0 ? r : 0;
 	}
-	other = json_tokener_parse(item->input_values);
+	other = json_stored(item->input_values);
 	sync->equal = other && rows_equal(sync, row, other);
 	json_object_put(other);
 	return 0;

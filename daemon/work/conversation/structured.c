@@ -37,7 +37,7 @@ int structured_check(const char *schema, const char *answer, struct arena *arena
 	r = parse(text, size, &value, ret_problem);
 	if (r <= 0)
 		return r;
-	form = json_tokener_parse(schema);
+	form = json_stored(schema);
 	if (form)
 		verdict = schema_check(form, value, ret_problem);
 	json_object_put(value);

@@ -11,6 +11,7 @@
 #include "daemon/work/experiment/experiment.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
 #include "proto/text/money.h"
@@ -136,7 +137,7 @@ int case_inputs(const struct open_case *open_case, const struct ellu_evaluator *
 		const struct ellu_evaluator_use *use, struct arena *arena, json_object **ret_inputs,
 		struct fault *fault)
 {
-	json_object *variables = use->variables ? json_tokener_parse(use->variables) : NULL;
+	json_object *variables = use->variables ? json_stored(use->variables) : NULL;
 	json_object *inputs = json_object_new_object();
 	int r = inputs && (variables || !use->variables) ? 0 : fault_oom(fault);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/limits.h"
 
 #define ITEMS_SCAN 256 // rows looked at for a page
@@ -392,7 +393,7 @@ static const struct run_evaluator *evaluator_of(const struct batch_run *run, siz
 static json_object *read_values(struct batch_run *run, const struct run_case *row)
 {
 	(void)run;
-	return json_tokener_parse(row->input_values);
+	return json_stored(row->input_values);
 }
 
 static json_object *inputs_of(const struct batch_run *run, json_object *kept, size_t part)

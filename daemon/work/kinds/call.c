@@ -20,6 +20,7 @@
 #include "daemon/work/run/chain.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/usage.h"
 
 struct call_run {
@@ -105,7 +106,7 @@ static int render(struct call_run *run, struct fault *fault)
 	if (!template)
 		return 0;
 	run->n_messages = template->n_messages;
-	values = json_tokener_parse(request->variables ? request->variables : "{}");
+	values = json_stored(request->variables ? request->variables : "{}");
 	if (!values)
 		return fault_oom(fault);
 	r = template_render_messages(template->messages, template->n_messages, values,

@@ -10,6 +10,7 @@
 
 #include "daemon/work/judging/scoring.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/usage.h"
 
 struct evaluator_run {
@@ -30,7 +31,7 @@ struct evaluator_run {
 
 static int read_values(struct evaluator_run *run)
 {
-	json_object *request = json_tokener_parse(run->base.spec->request);
+	json_object *request = json_stored(run->base.spec->request);
 	int r = request ? scoring_values(request, &run->values) : -ENOMEM;
 
 	json_object_put(request);

@@ -19,6 +19,7 @@
 #include "daemon/store/runs.h"
 #include "daemon/work/run/run.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/text/utf8.h"
 #include "proto/usage.h"
 
@@ -273,7 +274,7 @@ static int read_request(struct generation_run *run)
 {
 	const struct run_spec *spec = run->base.spec;
 	static const char *const criterion[] = { GENERATION_CRITERION };
-	json_object *request = json_tokener_parse(spec->request), *n = NULL;
+	json_object *request = json_stored(spec->request), *n = NULL;
 
 	run->makes_criteria = json_object_object_get_ex(request, "n", &n);
 	if (!run->makes_criteria)

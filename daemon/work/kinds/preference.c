@@ -10,6 +10,7 @@
 #include "daemon/work/kinds/batch.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 
 struct preference_run {
 	struct batch_run batch;
@@ -22,7 +23,7 @@ struct preference_run {
 static size_t count_parts(struct batch_run *batch, struct fault *fault)
 {
 	struct preference_run *run = (struct preference_run *)batch;
-	json_object *request = json_tokener_parse(batch_spec(batch)->request);
+	json_object *request = json_stored(batch_spec(batch)->request);
 	json_object *experiments = json_object_object_get(request, "experiments");
 	size_t n_epochs = (size_t)json_object_get_int64(json_object_object_get(request, "n_epochs"));
 
@@ -45,7 +46,7 @@ static const struct run_evaluator *evaluator_of(const struct batch_run *batch, s
 static json_object *request_text(const struct batch_run *batch, const struct run_case *row)
 {
 	const struct prompt *prompt = &batch_spec(batch)->prompt;
-	json_object *values = json_tokener_parse(row->input_values), *text = NULL;
+	json_object *values = json_stored(row->input_values), *text = NULL;
 	const struct ellu_message *const *messages;
 	struct fault fault = { 0 };
 	struct arena arena;

@@ -18,6 +18,7 @@
 #include "daemon/work/judging/validation.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"
+#include "proto/json/json_check.h"
 #include "proto/usage.h"
 
 enum skill_step {
@@ -79,7 +80,7 @@ static void weigh(struct skill_run *run)
 /* The request has the skill, and what its method says. */
 static int read_request(struct skill_run *run, struct fault *fault)
 {
-	json_object *request = json_tokener_parse(run->base.spec->request);
+	json_object *request = json_stored(run->base.spec->request);
 	struct arena *arena = &run->base.arena;
 	void *skill;
 	int r;
