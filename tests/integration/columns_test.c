@@ -31,6 +31,7 @@ START_TEST(cells_fit_their_columns)
 		{ "{'c':['a']}", "variables[1].c" },
 		{ "{'c':''}", "variables[1].c" },
 		{ "{'c':'a\\nb'}", "variables[1].c" },
+		{ "{'a\\nb':'x'}", "variables[1]" },
 		{ "{'chat':'Hello'}", "variables[1].chat" },
 		{ "{'chat':[]}", "variables[1].chat" },
 		{ "{'chat':['Hello']}", "variables[1].chat[0]" },
@@ -61,6 +62,9 @@ START_TEST(cells_fit_their_columns)
 			     "{'collection':{'name':'U','columns':[{'name':'a','type':'conversation',"
 			     "'default_value':'Hello'}]}}");
 	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "collection.columns[0].default_value");
+	reply = wire_refused(wire, INVALID, "CreateCollection",
+			     "{'collection':{'name':'U','columns':[{'name':'a\\nb'}]}}");
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "collection.columns[0].name");
 	ck_assert_int_eq(at_int(wire_call(wire, "GetCollection", "{'collection':{'name':'T'}}"),
 				"collection.variables_count"), 0);
 	wire_call(wire, "AddTemplateVariables",
@@ -71,6 +75,33 @@ START_TEST(cells_fit_their_columns)
 		     "{'collection':{'name':'T'},'content':{'name':'T','columns':[{'name':'t','type':'category'}]}}");
 	wire_call(wire, "UpdateCollection",
 		  "{'collection':{'name':'T'},'content':{'name':'T','columns':[{'name':'t','type':'json'}]}}");
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
+/* What a default value spells is held to what the wire can carry; what it does not spell, it is. */
+START_TEST(defaults_that_spell_json)
+{
+	static const struct {
+		const char *given, *cell;
+	} cases[] = {
+		{ "[1,{\\'k\\':true}]", "[1,{\"k\":true}]" },
+		{ "NaN", "\"NaN\"" },
+		{ "9007199254740993", "\"9007199254740993\"" },
+		{ "{\\'k\\':1,\\'k\\':2}", "\"{\\\"k\\\":1,\\\"k\\\":2}\"" },
+		{ "[1,", "\"[1,\"" },
+	};
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		wire_call(wire, "CreateCollection", "%s",
+			  quoted("{'collection':{'name':'D%zu','columns':[{'name':'j','type':'json',"
+				 "'default_value':'%s'}],'variables':[{}]}}", i, with_quotes(cases[i].given)));
+		ck_assert_str_eq(json_object_to_json_string_ext(
+			at_json(list_all(wire, "ListTemplateVariables", "'collection':{'name':'D%zu'}", i),
+				"0.input_values.j"), JSON_C_TO_STRING_PLAIN), cases[i].cell);
+	}
 	ck_assert_int_eq(daemon_stop(daemon), 0);
 }
 END_TEST
@@ -230,5 +261,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(cells_fit_their_columns, inferred_types, conversations, raw_inputs);
+	return RUN_SUITE(cells_fit_their_columns, defaults_that_spell_json, inferred_types, conversations, raw_inputs);
 }

@@ -97,7 +97,8 @@ static const struct {
 	  "{\"topic\":\"d\",\"writer\":\"b\"}]\n```\nMore?", 3, 1 },
 	/* Alike, lacking a value, with one that is none; and the second answer is the same. */
 	{ "{\"items\":[{\"topic\":\"a\",\"writer\":\"b\"},{\"writer\":\"b\",\"topic\":\"a\"},"
-	  "{\"topic\":\"c\"},{\"topic\":\"\",\"writer\":\"b\"},{\"topic\":[],\"writer\":\"b\"}, 7]}", 1, 2 },
+	  "{\"topic\":\"c\"},{\"topic\":\"\",\"writer\":\"b\"},{\"topic\":[],\"writer\":\"b\"},"
+	  "{\"topic\":9007199254740993,\"writer\":\"b\"},{\"topic\":NaN,\"writer\":\"b\"}, 7]}", 1, 2 },
 	/* Cut off. */
 	{ "{\"items\": [{\"topic\":\"a\",\"writer\":\"b\"},{\"topic\":\"c\",\"writer\":\"b\"},{\"to", 2, 2 },
 	{ "I would rather not.", 0, 2 },

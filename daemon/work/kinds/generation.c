@@ -170,6 +170,8 @@ static bool is_value(json_object *value)
 		       strlen(json_object_get_string(value)) ==
 			       (size_t)json_object_get_string_len(value);
 	case json_type_int:
+		return json_object_get_int64(value) >= -INTEGER_MAX &&
+		       json_object_get_int64(value) <= INTEGER_MAX;
 	case json_type_boolean:
 		return true;
 	default:

@@ -38,10 +38,12 @@ int collection_need_column(struct tx *tx, int64_t id, const char *field, const c
 
 static json_object *default_of(const char *type, const char *value)
 {
+	struct json_problem problem;
 	json_object *json = NULL;
 
 	/* A default is text; where the column holds JSON it stands for what it says. */
-	if (strcmp(type, "json") == 0 || strcmp(type, "conversation") == 0)
+	if ((strcmp(type, "json") == 0 || strcmp(type, "conversation") == 0) &&
+	    json_check(value, strlen(value), &problem) == 0)
 		json = tx_parse(value);
 	return json ? json : json_object_new_string(value);
 }
