@@ -83,6 +83,11 @@ START_TEST(versions)
 				  "{\"prompt_template\":{\"name\":\"T\"},\"tools\":[],"
 				  "\"response_format\":{},\"tool_choice\":\"\"}"),
 			 at_int(second, "id"));
+	ck_assert_int_eq(conflict("CreatePromptTemplate",
+				  "{\"prompt_template\":{\"name\":\"T\",\"messages\":[{\"role\":\"user\","
+				  "\"content\":\"About {{topic}}, shortly.\"}],\"tools\":[],"
+				  "\"response_format\":{},\"tool_choice\":\"\"}}"),
+			 at_int(second, "id"));
 	third = at_json(wire_call(wire, "NewPromptTemplateVersion",
 				  "{'prompt_template':{'name':'T','version':1},"
 				  "'messages':[{'role':'user','content':'New.'}]}"), "prompt_template");

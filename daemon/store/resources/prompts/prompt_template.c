@@ -56,8 +56,12 @@ static int content_read(struct tx *tx, const struct ellu_prompt_template *templa
 	copy.id = copy.version = copy.created_at = copy.updated_at = copy.criterion_set_id = NULL;
 	copy.placeholders = NULL;
 	copy.n_placeholders = 0;
-	/* No tools and an empty list of them are the same. */
+	/* None and an empty one are the same. */
 	copy.tools = copy.n_tools > 0 ? copy.tools : NULL;
+	if (copy.response_format && strcmp(copy.response_format, "{}") == 0)
+		copy.response_format = NULL;
+	if (copy.tool_choice && !*copy.tool_choice)
+		copy.tool_choice = NULL;
 	if (record_text_bytes(&ellu_prompt_template_type, &copy) > TEMPLATE_BYTES_MAX)
 		return fault_too_large(tx->fault, TEMPLATE_BYTES_MAX, path);
 	r = template_placeholders(copy.messages, copy.n_messages, tx->arena, &names, &n_names);
@@ -128,10 +132,9 @@ static void inherit(struct ellu_prompt_template *template,
 		template->n_tools = request->n_tools;
 	}
 	if (request->response_format)
-		template->response_format = strcmp(request->response_format, "{}") != 0 ?
-						    request->response_format : NULL;
+		template->response_format = request->response_format;
 	if (request->tool_choice)
-		template->tool_choice = *request->tool_choice ? request->tool_choice : NULL;
+		template->tool_choice = request->tool_choice;
 }
 
 int prompt_template_new_version(struct tx *tx, struct method_run *op)
