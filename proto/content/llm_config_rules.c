@@ -155,6 +155,16 @@ static int check_ca_file(const struct check *check)
 	return 0;
 }
 
+/* A credential is a file of the folder that the service manager made. */
+static bool reference_is_valid(const char *reference)
+{
+	if (strncmp(reference, "env:", 4) == 0)
+		return reference[4] && !strchr(reference, '=');
+	if (strncmp(reference, "credential:", 11) == 0)
+		return reference[11] && reference[11] != '.' && !strchr(reference, '/');
+	return strncmp(reference, "file:/", 6) == 0 && reference[6];
+}
+
 static int check_key(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
@@ -164,8 +174,7 @@ static int check_key(const struct check *check)
 		return 0;
 	if (config->api_key)
 		return invalid(check, "api_key_ref", "either api_key or api_key_ref");
-	if (strncmp(reference, "env:", 4) != 0 && strncmp(reference, "file:/", 6) != 0 &&
-	    strncmp(reference, "credential:", 11) != 0)
+	if (!reference_is_valid(reference))
 		return invalid(check, "api_key_ref", "env:NAME, file:/PATH or credential:NAME");
 	if (check->references_forbidden)
 		return fault_set(check->fault, ELLU_E_PERMISSION_DENIED,

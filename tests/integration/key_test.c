@@ -556,6 +556,8 @@ START_TEST(references)
 	struct wire *wire = daemon_connect(daemon);
 	struct sim *sim = sim_start((const char *[]) { text("--api_key=%s", key), NULL });
 	const char *const refs[] = { "env:ELLU_TEST_KEY", text("file:%s", file) };
+	static const char *const none[] = { "env:", "env:A=B", "file:/", "file:key", "credential:",
+					    "credential:../k", "credential:a/b", "vault:k" };
 
 	answers = text("%s", "");
 	file_write(file, text("%s\n", key));
@@ -567,6 +569,14 @@ START_TEST(references)
 
 		ck_assert_msg(at_is(reply, "parameters.task.status", "SUCCESS"), "%s",
 			      json_object_to_json_string(reply));
+	}
+	/* What can be no reference is refused, whatever there is. */
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		json_object *reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "CreateLLMConfig",
+						  "{'llm_config':{'name':'r','provider':'openai','llm_model_name':'m',"
+						  "'llm_base_url':'%s','api_key_ref':'%s'}}", sim_url(sim), none[i]);
+
+		ck_assert_str_eq(at_text(reply, "parameters.parameter"), "llm_config.api_key_ref");
 	}
 	ask(wire, "'more':true", "ListLLMConfigs", "{}");
 	ck_assert(!strstr(answers, key));
