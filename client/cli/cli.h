@@ -143,7 +143,7 @@ bool daemon_stop_unit(const struct arguments *arguments);
 
 /* Runs the daemon's program with these words (NULL ends them) to its end, beside this command. Its exit
  * status, or negative with the complaint filled. */
-int daemon_run(const char *const *words, struct complaint *complaint);
+int daemon_execute(const char *const *words, struct complaint *complaint);
 
 /* The user's own daemon, in its own place, is the one that is spoken to. */
 bool cli_is_own(const struct arguments *arguments);

@@ -187,7 +187,7 @@ bool daemon_stop_unit(const struct arguments *arguments)
 
 #define WORDS_MAX 8
 
-int daemon_run(const char *const *words, struct complaint *complaint)
+int daemon_execute(const char *const *words, struct complaint *complaint)
 {
 	const char *line[WORDS_MAX + 2];
 	char program[PATH_MAX];
@@ -246,7 +246,7 @@ static int await_ready(int fd)
 	return read(fd, text, sizeof(text)) > 0;
 }
 
-static bool answers(void)
+static bool is_another_there(void)
 {
 	struct ellu *handle;
 
@@ -262,7 +262,7 @@ static bool await_other(void)
 	const struct timespec pause = { .tv_nsec = 50000000 };
 
 	for (int i = 0; i < RACE_SECONDS * 20; i++) {
-		if (answers())
+		if (is_another_there())
 			return true;
 		nanosleep(&pause, NULL);
 	}

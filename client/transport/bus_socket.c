@@ -94,7 +94,7 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *ret_
 
 /* ---- The bus ---- */
 
-static int ask(struct bus_socket *socket)
+static int ask_manager(struct bus_socket *socket)
 {
 	sd_bus_message *call = NULL;
 	int r = sd_bus_message_new_method_call(socket->bus, &call, BUS_NAME, BUS_PATH, BUS_MANAGER,
@@ -107,7 +107,7 @@ static int ask(struct bus_socket *socket)
 	return r;
 }
 
-static int begin(struct bus_socket *socket, bool system)
+static int open_bus(struct bus_socket *socket, bool system)
 {
 	char buffer[BUS_ADDRESS_SIZE];
 	const char *address = bus_address(system, buffer);
@@ -119,7 +119,7 @@ static int begin(struct bus_socket *socket, bool system)
 		r = sd_bus_set_bus_client(socket->bus, 1);
 	if (r >= 0)
 		r = sd_bus_start(socket->bus);
-	return r < 0 ? r : ask(socket);
+	return r < 0 ? r : ask_manager(socket);
 }
 
 int bus_socket_new(bool system, struct bus_socket **ret_socket)
@@ -131,7 +131,7 @@ int bus_socket_new(bool system, struct bus_socket **ret_socket)
 		return -ENOMEM;
 	socket->result = -EINPROGRESS;
 	socket->fd = -1;
-	r = begin(socket, system);
+	r = open_bus(socket, system);
 	if (r < 0)
 		bus_socket_free(socket);
 	else

@@ -83,7 +83,7 @@ int command_backup(struct cli *cli)
 static int run_daemon(const char *const *words)
 {
 	struct complaint complaint = { 0 };
-	int r = daemon_run(words, &complaint);
+	int r = daemon_execute(words, &complaint);
 
 	return r < 0 ? cli_fail_file(r, &complaint) : r;
 }

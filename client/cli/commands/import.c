@@ -40,10 +40,10 @@ static void add_settings(struct import *in, json_object *config)
 		if (member(defaults, "options"))
 			leave_members(in, &grading, member(defaults, "options"), "provider disableVarExpansion");
 	} else if (defaults) {
-		leave(in, &usual, "expected an object");
+		import_leave(in, &usual, "expected an object");
 	}
 	if (member(config, "description") && !text_in(member(config, "description")))
-		leave(in, &(struct at){ .path = "description" }, "not a text");
+		import_leave(in, &(struct at){ .path = "description" }, "not a text");
 }
 
 static void put_list(struct import *in, const char *name, json_object *list)

@@ -67,7 +67,7 @@ static int run(struct cli *cli, struct experiment_file *file, const struct ellu_
 			status = decode(cli, arena, &request, &same);
 		submission.request = request;
 		if (status == 0)
-			status = submit(cli, &submission);
+			status = submission_send(cli, &submission);
 		if (status != SUBMIT_OUTRUN)
 			break;
 		cli_note(cli, "Another command has changed collection %s meanwhile.", collection->name);

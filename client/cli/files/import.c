@@ -34,7 +34,7 @@ const char *import_place(struct import *in, const struct at *at, char *buffer, s
 	return buffer;
 }
 
-void leave(struct import *in, const struct at *at, const char *format, ...)
+void import_leave(struct import *in, const struct at *at, const char *format, ...)
 {
 	char place[512], why[512], line[sizeof(place) + PATH_SIZE + sizeof(why)];
 	va_list arguments;
@@ -69,7 +69,7 @@ void leave_members(struct import *in, const struct at *at, json_object *object, 
 	};
 
 	if (!json_object_is_type(object, json_type_object))
-		return leave(in, at, "expected an object");
+		return import_leave(in, at, "expected an object");
 	json_object_object_foreach(object, name, value)
 	{
 		struct at below = at_below(at, ".%s", name);
@@ -80,7 +80,7 @@ void leave_members(struct import *in, const struct at *at, json_object *object, 
 			if (strcmp(reasons[i].name, name) == 0)
 				why = reasons[i].why;
 		if (!text_is_listed(known, name))
-			leave(in, &below, "%s", why);
+			import_leave(in, &below, "%s", why);
 	}
 }
 
@@ -125,5 +125,5 @@ void import_scan(struct import *in, const struct at *at, const char *text)
 	for (const char *open = text; (open = strstr(open, "{{")); open += 2)
 		n_open++;
 	if (in->n_placeholders < n_open || strstr(text, "{%") || strstr(text, "{#"))
-		leave(in, at, "what is more than {{name}} in this text stays as it is");
+		import_leave(in, at, "what is more than {{name}} in this text stays as it is");
 }

@@ -73,7 +73,8 @@ __attribute__((format(printf, 2, 3))) struct at at_below(const struct at *at, co
 const char *import_place(struct import *in, const struct at *at, char *buffer, size_t size);
 
 /* A line of its own on stderr for what has no counterpart. */
-__attribute__((format(printf, 3, 4))) void leave(struct import *in, const struct at *at, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void import_leave(struct import *in, const struct at *at,
+							const char *format, ...);
 
 /* All members but those of `known`. */
 void leave_members(struct import *in, const struct at *at, json_object *object, const char *known);

@@ -71,7 +71,7 @@ static void add_text(struct import *in, const struct at *at, const char *label, 
 		value = json_object_new_string(text);
 	else if (!is_conversation(value)) {
 		json_object_put(value);
-		return leave(in, at, "a conversation is of texts by system, user and assistant");
+		return import_leave(in, at, "a conversation is of texts by system, user and assistant");
 	}
 	add_template(in, at, label, value);
 }
@@ -99,7 +99,7 @@ static void add_prompt_file(struct import *in, const struct at *at, const char *
 	struct complaint why;
 
 	if (!ends_in(path, "txt md json yaml yml j2"))
-		return leave(in, at, "%s: not a file of text, JSON or YAML", path);
+		return import_leave(in, at, "%s: not a file of text, JSON or YAML", path);
 	text = read_beside(in, at, path);
 	if (!text)
 		return;
@@ -119,7 +119,7 @@ static void add_prompt_file(struct import *in, const struct at *at, const char *
 	} else if (is_conversation(value)) {
 		add_template(in, at, label ? label : path, json_object_get(value));
 	} else {
-		leave(in, at, "a conversation is of texts by system, user and assistant");
+		import_leave(in, at, "a conversation is of texts by system, user and assistant");
 	}
 	json_object_put(value);
 	json_object_put(text);
@@ -135,7 +135,7 @@ static void add_prompt(struct import *in, const struct at *at, json_object *prom
 	raw = raw ? raw : prompt;
 	text = text_in(raw);
 	if (!text)
-		leave(in, at, "not a text");
+		import_leave(in, at, "not a text");
 	else if (file_in(raw))
 		add_prompt_file(in, at, label, file_in(raw));
 	else if (!strpbrk(text, " {\n") && ends_in(text, "txt md json yaml yml j2 js cjs mjs ts py csv"))
@@ -233,7 +233,7 @@ static void add_parameters(struct import *in, const struct at *at, const char *p
 		if (taken)
 			put(in, config, ours, taken);
 		else
-			leave(in, &below, "a config has nothing like it");
+			import_leave(in, &below, "a config has nothing like it");
 	}
 }
 
@@ -253,7 +253,7 @@ json_object *import_config(struct import *in, const struct at *at, json_object *
 		}
 	}
 	if (!id || !find_model(id, provider, sizeof(provider), &model)) {
-		leave(in, at, "%s: not a chat with openai, anthropic, ollama, groq, mistral, xai or litellm",
+		import_leave(in, at, "%s: not a chat with openai, anthropic, ollama, groq, mistral, xai or litellm",
 		      id ? id : "a provider without id");
 		return NULL;
 	}
@@ -268,7 +268,7 @@ json_object *import_config(struct import *in, const struct at *at, json_object *
 		if (json_object_is_type(member(inner, "config"), json_type_object))
 			add_parameters(in, &below, provider, member(inner, "config"), config);
 		else if (member(inner, "config"))
-			leave(in, &below, "expected an object");
+			import_leave(in, &below, "expected an object");
 	}
 	return config;
 }

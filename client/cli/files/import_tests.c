@@ -48,7 +48,7 @@ static void add_assertion(struct import *in, const struct at *at, const char *ki
 		return import_fail(in, -ENOMEM);
 	if (strcmp(kind, "regex") == 0 && !strstr(made->value, "{{") && regex_check(made->value, &expected) == 0 &&
 	    expected)
-		return leave(in, at, "expected %s", expected);
+		return import_leave(in, at, "expected %s", expected);
 	import_scan(in, at, made->value);
 	**last = made;
 	*last = &made->next;
@@ -63,15 +63,15 @@ static void add_typed(struct import *in, const struct at *at, const char *type, 
 		if (strcmp(assertions[i].theirs, type) != 0)
 			continue;
 		if (is_json && value)
-			leave(in, at, "that it is JSON is checked, its schema is not");
+			import_leave(in, at, "that it is JSON is checked, its schema is not");
 		if (!is_json && (!value || json_object_is_type(value, json_type_object) ||
 				 is_array(value) != assertions[i].each))
-			return leave(in, at, "%s has no such value here", type);
+			return import_leave(in, at, "%s has no such value here", type);
 		for (size_t k = 0; k < (is_json ? 1 : items_of(value)); k++)
 			add_assertion(in, at, assertions[i].kind, is_json ? NULL : item_of(value, k), last);
 		return;
 	}
-	leave(in, at, "%s", type);
+	import_leave(in, at, "%s", type);
 }
 
 static void add_assertions(struct import *in, const struct at *at, json_object *list, struct assertion ***last)
@@ -82,7 +82,7 @@ static void add_assertions(struct import *in, const struct at *at, json_object *
 		const char *type = text_in(member(item, "type"));
 
 		if (!type) {
-			leave(in, &below, "an assertion without type");
+			import_leave(in, &below, "an assertion without type");
 			continue;
 		}
 		add_typed(in, &below, type, member(item, "value"), last);
@@ -112,7 +112,7 @@ static void add_expected(struct import *in, const struct at *at, const char *tex
 		snprintf(type, sizeof(type), "equals");
 		rest = text;
 	} else if (*rest == '(') {
-		return leave(in, at, "%s", text);
+		return import_leave(in, at, "%s", text);
 	} else {
 		rest += *rest == ':';
 		rest += strspn(rest, " ");
@@ -156,7 +156,7 @@ static void add_criterion(struct import *in, const struct at *at, const char *ki
 		if (!json_object_equal(member(other, "criterion"), text))
 			continue;
 		if (!json_object_equal(other, criterion))
-			leave(in, at, "another criterion has the same text");
+			import_leave(in, at, "another criterion has the same text");
 		json_object_put(criterion);
 		return;
 	}
@@ -258,7 +258,7 @@ static void make_criteria(struct import *in)
 	for (struct test *test = in->tests; test; test = test->next)
 		for (struct assertion *one = test->assertions; one; one = one->next) {
 			if (one->slot->n_tests < in->n_tests && !met_by_all(one->kind))
-				leave(in, &one->at, "not every test has it, and a criterion is of all cases");
+				import_leave(in, &one->at, "not every test has it, and a criterion is of all cases");
 		}
 	for (struct test *test = in->tests; !in->error && test; test = test->next)
 		fill_row(in, test);
@@ -285,7 +285,7 @@ static void add_cases(struct import *in, const struct at *at, json_object *row, 
 		if (!in->expands || !is_array(value))
 			continue;
 		if (json_object_array_length(value) == 0)
-			leave(in, at, "no case: %s is an empty list", name);
+			import_leave(in, at, "no case: %s is an empty list", name);
 		for (size_t i = 0; !in->error && i < json_object_array_length(value); i++) {
 			json_object *one = copy_of(in, row);
 
@@ -313,7 +313,7 @@ static void add_variables(struct import *in, const struct at *at, json_object *v
 {
 	if (!json_object_is_type(variables, json_type_object)) {
 		if (variables)
-			leave(in, at, "variables are an object here");
+			import_leave(in, at, "variables are an object here");
 		return;
 	}
 	json_object_object_foreach(variables, name, value)
@@ -323,12 +323,12 @@ static void add_variables(struct import *in, const struct at *at, json_object *v
 		json_object *taken = value ? json_object_get(value) : json_object_new_string("");
 
 		if (path && !ends_in(path, "txt md json yaml yml html csv xml")) {
-			leave(in, &below, "%s: not a file of text; it stays as it is", path);
+			import_leave(in, &below, "%s: not a file of text; it stays as it is", path);
 		} else if (path) {
 			json_object_put(taken);
 			taken = read_beside(in, &below, path);
 		} else if (text_in(value) && strstr(text_in(value), "{{")) {
-			leave(in, &below, "a placeholder in a value is not filled");
+			import_leave(in, &below, "a placeholder in a value is not filled");
 		}
 		if (json_object_object_add(in->columns, name, NULL) < 0)
 			import_fail(in, -ENOMEM);
@@ -345,7 +345,7 @@ static void add_test(struct import *in, const struct at *at, json_object *test)
 	struct assertion *list = NULL, **last = &list;
 
 	if (!json_object_is_type(test, json_type_object))
-		return leave(in, at, "not a test");
+		return import_leave(in, at, "not a test");
 	row = copy_of(in, in->usual);
 	add_variables(in, &variables, member(test, "vars"), row);
 	if (text_in(description) && !member(row, "description")) {
@@ -377,7 +377,7 @@ static void add_table_row(struct import *in, const struct at *at, json_object *c
 		else if (strncmp(name, "__", 2) != 0)
 			put(in, variables, name, json_object_get(value));
 		else if (*text && strncmp(name, "__expected", 10) != 0)
-			leave(in, &below, "nothing here is like it");
+			import_leave(in, &below, "nothing here is like it");
 	}
 	add_variables(in, at, variables, row);
 	json_object_put(variables);
@@ -393,7 +393,7 @@ static void add_test_file(struct import *in, const struct at *at, const char *pa
 
 	if (r == 0 && !ends_in(path, "csv jsonl ndjson json")) {
 		free(beside);
-		return leave(in, at, "%s: not a file of CSV, JSONL or JSON", path);
+		return import_leave(in, at, "%s: not a file of CSV, JSONL or JSON", path);
 	}
 	r = r == 0 ? rows_open(beside, NULL, /* once= */ false, &rows, in->complaint) : r;
 	while (r == 0 && !in->error && (r = rows_next(rows, &row, in->complaint)) > 0) {

@@ -62,7 +62,7 @@ static int submit_attached(struct cli *cli, const struct submission *submission)
 	return status;
 }
 
-int submit(struct cli *cli, const struct submission *submission)
+int submission_send(struct cli *cli, const struct submission *submission)
 {
 	return options_given(&cli->arguments, "detach") ? submit_detached(cli, submission)
 				     : submit_attached(cli, submission);
@@ -80,7 +80,7 @@ int submit_request(struct cli *cli, struct submission *submission, json_object *
 		status = cli_connect(cli);
 	if (status == 0) {
 		submission->request = request;
-		status = submit(cli, submission);
+		status = submission_send(cli, submission);
 	}
 	arena_done(&arena);
 	return status;

@@ -8,6 +8,6 @@ int submit_detached(struct cli *cli, const struct submission *submission);
 
 /* Starts a task, connected, and sees it through: progress, then what it brought. With --detach only the
  * task is printed. Returns the exit status. */
-int submit(struct cli *cli, const struct submission *submission);
+int submission_send(struct cli *cli, const struct submission *submission);
 /* The same from the start: with what call_request() makes of `json`. */
 int submit_request(struct cli *cli, struct submission *submission, json_object *json);

@@ -109,7 +109,7 @@ const char *success_name(const struct ellu_experiment_results *results)
 	return results->n_criteria > 0 ? ALL_CRITERIA : "answered (success rate)";
 }
 
-static void print_criteria(FILE *out, const struct ellu_experiment_results *results)
+static void print_criterion_shares(FILE *out, const struct ellu_experiment_results *results)
 {
 	struct table *table = criteria_table(results->criteria, results->n_criteria);
 	char name[SCORE_NAME_SIZE];
@@ -261,7 +261,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 {
 	char number[32];
 
-	print_criteria(out, results);
+	print_criterion_shares(out, results);
 	if (output.format == FORMAT_CSV)
 		return;
 	fputc('\n', out);
