@@ -242,6 +242,10 @@ START_TEST(an_answer_of_a_form)
 	task = ask(HELLO, PERSON);
 	ck_assert_str_eq(at_text(task, "result.call.text"), "{\"name\":\"A\",\"age\":1}");
 	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	answer_with("<think>\n{\"age\": 2}?\n</think>\n\n{\"name\":\"A\",\"age\":1}", 0);
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "result.call.text"), "{\"name\":\"A\",\"age\":1}");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
 	end();
 }
 END_TEST

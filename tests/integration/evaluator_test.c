@@ -216,6 +216,7 @@ static const struct {
 	{ SCORED("0.75"), 0.75, 1 },
 	{ SCORED("0"), 0, 1 },
 	{ "```json\n" SCORED("1") "\n```", 1, 1 },
+	{ "<think>{\"score\": 0.1}? Rather more.</think>\n" SCORED("0.5"), 0.5, 1 },
 	{ "It is good: {\"score\": 0.5, \"confidence\": 2}. Really.", 0.5, 1 },
 	{ SCORED("1.01"), -1, 2 },
 	{ SCORED("-0.5"), -1, 2 },

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/work/conversation/dialogue.h"
+#include "daemon/work/conversation/thought.h"
 #include "proto/json/json_check.h"
 
 static int parse(const char *text, size_t size, json_object **ret_value, struct schema_problem *problem)
@@ -33,6 +34,7 @@ int structured_check(const char *schema, const char *answer, struct arena *arena
 		snprintf(ret_problem->text, sizeof(ret_problem->text), "it has no text");
 		return 0;
 	}
+	answer = thought_skip(answer);
 	schema_find_value(answer, strlen(answer), &text, &size);
 	r = parse(text, size, &value, ret_problem);
 	if (r <= 0)

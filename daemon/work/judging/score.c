@@ -9,6 +9,7 @@
 #include "daemon/backend/dialect/simulated_text.h"
 #include "daemon/base/hash.h"
 #include "daemon/work/conversation/structured.h"
+#include "daemon/work/conversation/thought.h"
 #include "daemon/work/judging/material.h"
 #include "proto/content/template.h"
 #include "proto/limits.h"
@@ -233,7 +234,7 @@ int score_ask(const struct ellu_evaluator *evaluator, json_object *values, struc
 static int find_object(const char *answer, struct arena *arena, const char **ret_text,
 		       struct schema_problem *ret_problem)
 {
-	const char *start = answer ? strchr(answer, '{') : NULL;
+	const char *start = answer ? strchr(thought_skip(answer), '{') : NULL;
 	const char *end = start ? strrchr(start, '}') : NULL;
 
 	if (!end)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/work/conversation/thought.h"
 #include "daemon/work/judging/judge.h"
 
 /* An answer that is longer, or has more opening braces, holds no verdict worth finding. */
@@ -169,6 +170,7 @@ int judge_parse(const char *answer, struct arena *arena, struct judge_verdict *r
 
 	if (!tokener)
 		return -ENOMEM;
+	answer = thought_skip(answer);
 	r = read_objects(tokener, answer, arena, &reading, &reasoning);
 	json_tokener_free(tokener);
 	if (r < 0)

@@ -17,6 +17,7 @@
 #include "daemon/backend/dialect/simulated_text.h"
 #include "daemon/base/hash.h"
 #include "daemon/store/runs.h"
+#include "daemon/work/conversation/thought.h"
 #include "daemon/work/run/run.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
@@ -244,11 +245,11 @@ static int take_value(struct generation_run *run, json_object *value)
 static int read_answer(struct generation_run *run, const char *text)
 {
 	json_tokener *tokener = json_tokener_new();
-	size_t size = strlen(text), read = 0;
+	size_t size, read = 0;
 	int r = tokener ? 0 : -ENOMEM;
 
-	if (size > ANSWER_BYTES_MAX)
-		size = ANSWER_BYTES_MAX;
+	text = thought_skip(text);
+	size = strnlen(text, ANSWER_BYTES_MAX);
 	for (size_t at = 0, starts = 0; r >= 0 && at < size; starts++) {
 		json_object *value;
 
