@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/store/store.h"
 #include "daemon/store/tasks.h"
 #include "interface.h"
 #include "tests/harness/harness.h"
