@@ -315,7 +315,7 @@ struct job *admission_next(struct admission *admission, int64_t now_usec)
 	job = TAILQ_FIRST(&lane->jobs);
 	endpoint = lane->guest->endpoint;
 	lane->guest->user->served = ++admission->served;
-	loop_share_issued(&admission->shares, &endpoint->origin->pool->share, now_usec);
+	loop_share_issued(&admission->shares, &endpoint->origin->pool->share, lane->guest->user->id, now_usec);
 	turns_serve(&endpoint->turns, &lane->turn, allowed);
 	TAILQ_REMOVE(&admission->ready, endpoint, of_ready);
 	TAILQ_INSERT_TAIL(&admission->ready, endpoint, of_ready);
