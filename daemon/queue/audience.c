@@ -136,7 +136,7 @@ void audience_wake_soon(struct audience *audience)
 {
 	int64_t now = clock_monotonic_usec();
 
-	if (!audience->changed && !audience->waits)
+	if (!audience->changed && !audience->waits && !audience->at) // who is on the way goes on at once
 		walk_at(audience, now, now);
 	audience->changed = true;
 }

@@ -238,6 +238,14 @@ START_TEST(looking)
 	while (!followers[MANY - 1].n_told)
 		ck_assert_int_ge(event_base_loop(loop_base(loop), EVLOOP_ONCE), 0);
 	ck_assert_int_le(n_looks, 3 * MANY);
+	while (n_looks < 3 * MANY)
+		ck_assert_int_ge(event_base_loop(loop_base(loop), EVLOOP_ONCE), 0);
+	/* After a rest: who is on the way does not begin another one. */
+	audiences_wake(&audiences);
+	audiences_wake_soon(&audiences);
+	n_looks = 0;
+	ck_assert_int_ge(event_base_loop(loop_base(loop), EVLOOP_NONBLOCK), 0);
+	ck_assert_int_gt(n_looks, 0);
 	end();
 }
 END_TEST
