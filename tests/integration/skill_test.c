@@ -370,6 +370,10 @@ START_TEST(who_judges)
 		  "'rating_llm_config':{'name':'judge'}}}");
 	ck_assert_str_eq(at_text(run(""), model), "model of judge");
 	ck_assert_int_eq(sim_stat(judge, "calls"), 1);
+	/* An answer that it is not asked for needs no model of its own. */
+	wire_call(wire, "DeleteLLMConfig", "{'llm_config':{'name':'answers'}}");
+	ck_assert_str_eq(at_text(task_of("ValidateSkill", ",'response':'Made here.'"), model), "model of judge");
+	wire_refused(wire, "NotFound", "RunSkill", "{'skill':{'name':'S'},'variables':{'topic':'tea'}}");
 	end();
 }
 END_TEST

@@ -117,8 +117,10 @@ static int find_models(struct pin *pin)
 	if (skill->llm_config)
 		r = resource_resolve(pin->tx, &resource_llm_config, pin->scope, skill->llm_config,
 				     &pin->config_id);
-	if (r < 0 || task_submit_member(pin->op, "response"))
-		return r < 0 ? r : 0;
+	if (task_submit_member(pin->op, "response"))
+		return r == ELLU_E_NOT_FOUND ? 0 : r; // it is not asked, and judges nothing if it is gone
+	if (r < 0)
+		return r;
 	pin->run->config_id = pin->config_id;
 	if (!skill->llm_config)
 		r = llm_config_take(pin->tx, pin->scope, &pin->place, NULL, "llm_config",
