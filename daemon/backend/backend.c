@@ -164,8 +164,8 @@ int backend_global_init(void)
 
 static int backend_init(struct backend *backend)
 {
-	if (descriptors_init(&backend->descriptors, &backend->ground, &backend->admission.slots) < 0 || endpoints_init(&backend->endpoints) < 0 ||
-	    admission_init(&backend->admission) < 0)
+	if (descriptors_init(&backend->descriptors, &backend->ground, &backend->admission.slots) < 0 ||
+	    endpoints_init(&backend->endpoints) < 0 || admission_init(&backend->admission) < 0)
 		return -ENOMEM;
 	if (deadlines_reserve(&backend->ground.deadlines, 1) < 0)
 		return -ENOMEM;

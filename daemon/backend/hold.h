@@ -11,8 +11,6 @@
 
 #include "daemon/backend/traffic.h"
 
-struct backend_flow;
-
 /* The gate is closed: if that is for long, the endpoint's flows may be held. */
 void hold_if_long(struct endpoint *endpoint, const struct gate *gate, enum gate_kind kind);
 /* It is open again. */

@@ -49,8 +49,8 @@ struct events_position {
 	int64_t introduced_id; // `known_id`: all are shown
 };
 
-/* Tasks that are still to be shown, as they were at position.number, ascending; none: all are. A position that is nowhere becomes
- * that of the present instant. */
+/* Tasks that are still to be shown, as they were at position.number, ascending; none: all are. A position
+ * that is nowhere becomes that of the present instant. */
 struct events_tasks_page {
 	struct store_request request;
 	struct scope scope;

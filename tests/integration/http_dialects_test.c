@@ -178,7 +178,6 @@ static int read_stream(struct http_peer *stream, json_object **ret_last, int64_t
 	return n;
 }
 
-/* Asked for twice with one key it is made once; its stream goes on where it broke. */
 static void must_list(int64_t n, const char *query)
 {
 	ck_assert_msg(at_int(GET(200, text(PROJECT "/%s", query)), "count") == n, "%s", query);
@@ -208,6 +207,7 @@ START_TEST(filters)
 }
 END_TEST
 
+/* Asked for twice with one key it is made once; its stream goes on where it broke. */
 START_TEST(experiments)
 {
 	const char *body, *task, *stream;

@@ -157,8 +157,9 @@ void step_list_experiments(struct asking *asking)
 	struct sdk_parts parts;
 	int64_t count, usec;
 
-	if (!project || !query_time(asking, "date_from", 0, &usec) || !query_time(asking, "date_to", 0, &usec) || step_query_id(asking, "prompt_template_id") < 0 ||
-	    step_query_id(asking, "collection_id") < 0 || step_query_id(asking, "llm_config_id") < 0)
+	if (!project || !query_time(asking, "date_from", 0, &usec) || !query_time(asking, "date_to", 0, &usec) ||
+	    step_query_id(asking, "prompt_template_id") < 0 || step_query_id(asking, "collection_id") < 0 ||
+	    step_query_id(asking, "llm_config_id") < 0)
 		return;
 	items = step_list(asking, "ListExperiments", step_parameters(asking, project), LIST_ITEMS,
 			  is_filtered(asking) ? fits_query : NULL, &count);
