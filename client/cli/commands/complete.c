@@ -280,11 +280,6 @@ int complete(const struct commands *commands, int argc, char **argv)
 
 	if (!freopen("/dev/null", "w", stderr))
 		return EXIT_USAGE;
-	/* bash cuts words at `=`. */
-	if (argc > 2 && strcmp(current, "=") == 0)
-		current = "";
-	else if (argc > 3 && strcmp(argv[argc - 2], "=") == 0)
-		argc--;
 	option = cut_value(current);
 	if (option)
 		argv[argc++ - 1] = option;
@@ -310,18 +305,29 @@ static const char bash[] =
 	"# Completion of elluminate in bash.\n"
 	"_elluminate()\n"
 	"{\n"
-	"\tlocal line word quote words=()\n"
+	"\tlocal line piece quote kept words=() rest=${COMP_LINE#*\"${COMP_WORDS[0]}\"}\n"
 	"\tCOMPREPLY=()\n"
-	"\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n" // as they were typed
-	"\t\tquote=\n"
-	"\t\tcase $word in\n"
-	"\t\t[\\\"\\']*) quote=${word:0:1} word=${word:1} word=${word%\"$quote\"} ;;\n"
-	"\t\t*) word=${word//\\\\/} ;;\n"
+	"\tfor piece in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n" // as they were typed, cut at colons and so on
+	"\t\tquote= kept=\n"
+	"\t\tif [[ $rest != [[:space:]]* && ${#words[@]} -gt 0 ]]; then\n"
+	"\t\t\tkept=${words[-1]}\n"
+	"\t\t\tunset 'words[-1]'\n"
+	"\t\tfi\n"
+	"\t\trest=${rest#*\"$piece\"}\n"
+	"\t\tcase $piece in\n"
+	"\t\t[\\\"\\']*) quote=${piece:0:1} piece=${piece:1} piece=${piece%\"$quote\"} ;;\n"
 	"\t\tesac\n"
-	"\t\twords+=(\"$word\")\n"
+	"\t\t[ \"$quote\" = \\' ] || piece=${piece//\\\\/}\n"
+	"\t\twords+=(\"$kept$piece\")\n"
+	"\t\t[[ -n $quote || $piece == *[!:=]* ]] || kept+=$piece\n"
 	"\tdone\n"
 	"\twhile IFS=$'\\t' read -r line _; do\n"
-	"\t\t[ -n \"$quote\" ] || printf -v line %q \"$line\"\n"
+	"\t\tline=${line#\"${kept%@}\"}\n" // bash puts it behind the cut, or at an @
+	"\t\tcase $quote in\n"
+	"\t\t\\') line=${line//\\'/\\'\\\\\\'\\'} ;;\n"
+	"\t\t\\\") line=${line//\\\\/\\\\\\\\} line=${line//\\\"/\\\\\\\"} line=${line//\\$/\\\\\\$} line=${line//\\`/\\\\\\`} ;;\n"
+	"\t\t*) printf -v line %q \"$line\" ;;\n"
+	"\t\tesac\n"
 	"\t\tCOMPREPLY+=(\"$line\")\n"
 	"\tdone < <(\"${COMP_WORDS[0]}\" __complete \"${words[@]}\" 2>/dev/null)\n"
 	"}\n"

@@ -251,6 +251,7 @@ says err 'Started your daemon'
 shell_says()
 {
 	bash -c 'source <("$1" completion bash); shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+		COMP_LINE="$*"; COMP_LINE=${COMP_LINE// : /:} COMP_LINE=${COMP_LINE// = /=}
 		_elluminate; printf "%s\n" "${COMPREPLY[@]}"' bash "$command" "$command" "$@" >out 2>err
 	[ ! -s err ] || fail "the completion speaks"
 }
@@ -286,9 +287,20 @@ says out '^is_json$'
 shell_says cost --by day,mo
 says out '^day\\,model$'
 shell_says collection show '"two w'
-says out '^two words; \$(touch x)$'
+says out '^two words; \\\$(touch x)$'
+expect 0 collection create --name "it's"
+shell_says collection show "'it"
+says out "^it'\\\\''s\$"
 shell_says collection show 'two\ w'
 says out '^two\\ words'
+# Where bash cuts them.
+expect 0 collection create --name small:8b
+shell_says collection show small : 8
+says out '^8b$'
+shell_says rate Sample --where 2 = N
+says out '^NO$'
+shell_says cost --by = day,mo
+says out '^day\\,model$'
 if command -v zsh >/dev/null; then
 	zsh -f "$(dirname "$0")/typed.zsh" "$command" "elluminate task wat" "elluminate collection show two" \
 		"elluminate collection show 'two" 'elluminate cost --by day,mo' 'elluminate cost --by=day,mo' \

@@ -29,7 +29,8 @@ options_in()
 # completed WORD...: what is offered for the last of them.
 completed()
 {
-	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+	bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"
+		COMP_LINE=${COMP_LINE// = /=}
 		_elluminate; printf "%s\n" "${COMPREPLY[@]}"' bash "$completion" "$command" "$@"
 }
 
