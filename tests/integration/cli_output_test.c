@@ -97,6 +97,25 @@ START_TEST(other_places)
 }
 END_TEST
 
+/* What another has written to be changed stays theirs. */
+START_TEST(of_another)
+{
+	struct stat after;
+
+	if (geteuid() != 0)
+		return; // nobody else to give it to
+	begin("theirs");
+	file_write(path, "mine");
+	ck_assert_int_eq(chown(path, 65534, 65534), 0);
+	COMMAND(server, 0, "project", "list", "-o", path);
+	command_run_line(server, 0, text("setpriv --bounding-set=-chown $0 criteria list -o %s", path));
+	ck_alone(COMMAND(server, 0, "criteria", "list")->out);
+	ck_assert_int_eq(stat(path, &after), 0);
+	ck_assert_uint_eq(after.st_uid, 65534);
+	ck_assert_uint_eq(after.st_gid, 65534);
+}
+END_TEST
+
 /* Blanks, until it has read some of them. */
 static void feed(int in)
 {
@@ -167,5 +186,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(failure_leaves_it, a_task_that_failed, other_places, interrupted, name_says_format);
+	return RUN_SUITE(failure_leaves_it, a_task_that_failed, other_places, of_another, interrupted, name_says_format);
 }

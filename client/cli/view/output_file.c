@@ -92,21 +92,25 @@ static int open_beside(const struct stat *before)
 		temporary[0] = '\0';
 		return fd;
 	}
-	if (S_ISREG(before->st_mode)) {
-		(void) !fchown(fd, before->st_uid, before->st_gid); // where one may
-		(void) fchmod(fd, before->st_mode & 07777);
+	if (!S_ISREG(before->st_mode))
+		return fd;
+	if (fchown(fd, before->st_uid, before->st_gid) < 0) {
+		close(fd);
+		(void) output_file_close(/* keep= */ false);
+		return -EPERM;
 	}
+	(void) fchmod(fd, before->st_mode & 07777);
 	return fd;
 }
 
 int output_file_open(const char *path, bool at_once)
 {
-	struct stat before;
+	struct stat before = { 0 };
 	int r = at_once ? 0 : find_target(path, &before), fd = r > 0 ? open_beside(&before) : r;
 
-	/* A folder that takes no file may have one that can be written. */
+	/* A folder that takes no file may have one that can be written, and so may another's be, which stays theirs. */
 	if (r == 0 || (fd < 0 && S_ISREG(before.st_mode))) {
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		fd = open(path, O_WRONLY | (S_ISREG(before.st_mode) ? 0 : O_CREAT) | O_TRUNC | O_CLOEXEC, 0666);
 		fd = fd < 0 ? -errno : fd;
 	}
 	if (fd < 0)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /* Standard output goes there from now on; `at_once`: into the file itself, as it always does where that is
- * no plain file. 0, or negative. */
+ * no plain file, or one that no other of the same owner can take the place of. 0, or negative. */
 int output_file_open(const char *path, bool at_once);
 
 /* After all is written: it takes the place of the file, or is dropped. 0, or negative. */
