@@ -392,16 +392,17 @@ static int report_all(const struct matrix *matrix)
 static int settle(struct matrix *matrix, size_t i)
 {
 	const struct follow *follow = &matrix->follows[i];
+	int ended, fetched = 0;
 
-	if (follow->experiment_id > 0 &&
-	    call_experiment_by_id(matrix->cli, follow->experiment_id, &matrix->pairs[i].reply) != 0)
-		matrix->pairs[i].reply = NULL;
+	if (follow->experiment_id > 0)
+		fetched = call_experiment_by_id(matrix->cli, follow->experiment_id, &matrix->pairs[i].reply);
 	if (follow->outcome != 0)
 		return follow->outcome;
 	follow_tell_end(follow);
 	if (matrix->pairs[i].reply)
 		outcome_tell_failed(matrix->cli, matrix->pairs[i].reply->experiment);
-	return cli_task_exit_status(follow->status);
+	ended = cli_task_exit_status(follow->status);
+	return ended ? ended : fetched; // without results no gate was passed
 }
 
 /* Side by side. What went wrong first is the status of all; the worst of them is compared. */

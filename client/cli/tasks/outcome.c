@@ -61,8 +61,8 @@ static int print_results(struct cli *cli, const struct follow *follow)
 		return status;
 	if (output_is_json())
 		status = cli_print_json(&ellu_get_experiment_reply_type, reply);
-	else if (output.format >= FORMAT_HTML && reply->experiment->results)
-		status = report_results(cli, &reply->experiment->id, 1);
+	else if (output.format >= FORMAT_HTML)
+		status = reply->experiment->results ? report_results(cli, &reply->experiment->id, 1) : 0;
 	else if (reply->experiment->results || strcmp(follow->status, "SUCCESS") == 0)
 		results_print(stdout, reply->experiment);
 	outcome_tell_failed(cli, reply->experiment);
