@@ -102,11 +102,10 @@ START_TEST(of_another)
 {
 	struct stat after;
 
-	if (geteuid() != 0)
-		return; // nobody else to give it to
 	begin("theirs");
 	file_write(path, "mine");
-	ck_assert_int_eq(chown(path, 65534, 65534), 0);
+	if (chown(path, 65534, 65534) < 0)
+		return; // nobody else to give it to
 	COMMAND(server, 0, "project", "list", "-o", path);
 	command_run_line(server, 0, text("setpriv --bounding-set=-chown $0 criteria list -o %s", path));
 	ck_alone(COMMAND(server, 0, "criteria", "list")->out);

@@ -130,6 +130,7 @@ START_TEST(of_runs)
 		  "gated.xml", "1\n1\n", 0 },
 		{ "$0 run first.json second.json -o r.html 2>/dev/null; $0 experiment report 1 2 --format html | " SAME_PAGE,
 		  "alike\n", 0 },
+		{ "$0 run first.json first.json -o t.xml 2>/dev/null; grep -c '<testsuite ' t.xml", "1\n", 0 },
 		{ "$0 run first.json --detach -o r.xml 2>&1", "r.xml: there is no result with --detach\n", 2 },
 		{ "$0 run first.json --dry-run --format html 2>&1", "html: there is no result with --dry-run\n", 2 },
 		{ "$0 run first.json $(for i in 1 2 3 4 5 6 7 8 9 10; do echo second.json; done) --format html 2>&1",

@@ -376,14 +376,21 @@ static int print_all_json(const struct matrix *matrix)
 	return status;
 }
 
-/* Of all that have results; the others say themselves why they have none. */
+static bool is_among(const int64_t *ids, size_t n, int64_t id)
+{
+	while (n > 0 && ids[n - 1] != id)
+		n--;
+	return n > 0;
+}
+
+/* Of all that have results, each once; the others say themselves why they have none. */
 static int report_all(const struct matrix *matrix)
 {
 	int64_t ids[REPORT_EXPERIMENTS_MAX];
 	size_t n = 0;
 
 	for (size_t i = 0; i < matrix->n; i++)
-		if (results_of(&matrix->pairs[i]))
+		if (results_of(&matrix->pairs[i]) && !is_among(ids, n, matrix->pairs[i].reply->experiment->id))
 			ids[n++] = matrix->pairs[i].reply->experiment->id;
 	return n > 0 ? report_results(matrix->cli, ids, n) : 0;
 }
