@@ -287,6 +287,7 @@ says out '^is_json$'
 shell_says cost --by day,mo
 says out '^day\\,model$'
 shell_says collection show '"two w'
+# shellcheck disable=SC2016 # what is completed holds it as it is
 says out '^two words; \\\$(touch x)$'
 expect 0 collection create --name "it's"
 shell_says collection show "'it"
