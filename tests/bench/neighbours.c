@@ -20,6 +20,7 @@
 #include "tests/bench/attack.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/ping_pong.h"
+#include "tests/bench/processors.h"
 #include "tests/harness/experiment.h"
 #include "tests/harness/harness.h"
 #include "tests/harness/json.h"
@@ -34,6 +35,10 @@
 #define RESIDENT_BOUND 256.0 // MiB
 #define ATTACK_BOUND 0.05
 #define TASK_ROWS 16
+/* Who calls and who answers, the daemon's loop or the bare echo, have one each. Attackers and the daemon's
+ * other threads are on either. */
+#define CALLER_PROCESSOR 0
+#define SERVER_PROCESSOR 1
 
 static const char get_info[] = "{\"method\":\"org.varlink.service.GetInfo\",\"parameters\":{}}";
 
@@ -225,21 +230,42 @@ static void prepare(void)
 	task_wire = daemon_connect(server);
 	call_fd = wire_fd(daemon_connect(server));
 	(void)ping_pong_round_trip(call_fd, get_info, sizeof(get_info), &reply_size);
+	processors_stay_on(daemon_pid(server), SERVER_PROCESSOR);
+	processors_stay_on(0, SERVER_PROCESSOR);
 	echo_fd = ping_pong_start(sizeof(get_info), reply_size);
+	processors_stay_on(0, CALLER_PROCESSOR);
 	own_connections = n_connections();
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: bench-neighbours [--list | ATTACK]\n");
+	return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
-	bool ok = true;
+	const char *only = argc > 1 ? argv[1] : NULL;
+	bool ok = true, found = false;
 
+	if (argc > 2)
+		return usage();
+	if (only && strcmp(only, "--list") == 0) {
+		for (size_t i = 0; i < n_attacks; i++)
+			printf("%s\n", attacks[i].name);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < n_attacks; i++)
+		found |= !only || strcmp(only, attacks[i].name) == 0;
+	if (!found)
+		return usage();
 	if (geteuid() != 0) {
 		fprintf(stderr, "neighbours: another user is needed, so root is\n");
 		return EXIT_FAILURE;
 	}
 	prepare();
 	for (attack = attacks; attack < attacks + n_attacks; attack++)
-		if (argc < 2 || strcmp(argv[1], attack->name) == 0)
+		if (!only || strcmp(only, attack->name) == 0)
 			ok &= beside();
 	daemon_kill(server);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -1,11 +1,9 @@
 /* A small call's round trip, over that of a bare Unix socket with messages of the same sizes. */
-#include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tests/bench/bench.h"
 #include "tests/bench/ping_pong.h"
+#include "tests/bench/processors.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/harness.h"
 
@@ -14,19 +12,6 @@
 #define N_TRIPS 1000
 #define N_WARM_UP 2000
 #define BOUND 4.0
-
-/* Waking another processor costs more than either trip, and which trip has to is the scheduler's
- * luck; so this program and what it starts share one. */
-static void stay_on_one_processor(void)
-{
-	int here = sched_getcpu();
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(here < 0 ? 0 : here, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		die("processor %d: %s", here, strerror(errno));
-}
 
 int main(void)
 {
@@ -39,7 +24,7 @@ int main(void)
 	int fd, bare_fd;
 	bool ok;
 
-	stay_on_one_processor();
+	processors_stay_on(0, 0); // and what it starts
 	daemon = daemon_start(NULL);
 	fd = wire_fd(daemon_connect(daemon));
 	(void)ping_pong_round_trip(fd, request, sizeof(request), &reply_size);
