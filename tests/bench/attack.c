@@ -369,7 +369,7 @@ static void get_behind(void)
 
 	if (sched_setscheduler(0, SCHED_IDLE, &none) < 0)
 		die("sched_setscheduler: %s", strerror(errno));
-	processors_stay_anywhere();
+	processors_stay_anywhere(0);
 }
 
 pid_t attack_begin(void)

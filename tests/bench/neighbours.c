@@ -35,8 +35,8 @@
 #define RESIDENT_BOUND 256.0 // MiB
 #define ATTACK_BOUND 0.05
 #define TASK_ROWS 16
-/* Who calls and who answers, the daemon's loop or the bare echo, have one each. Attackers and the daemon's
- * other threads are on either. */
+/* Of small calls, who calls and who answers, the daemon's loop or the bare echo, have one each. All else is on
+ * either, tasks included, which all threads of the daemon have a part in. */
 #define CALLER_PROCESSOR 0
 #define SERVER_PROCESSOR 1
 
@@ -190,6 +190,17 @@ static bool print_attack(const struct pace *beside, const struct pace *alone)
 			    pace_rate(beside), pace_rate(alone));
 }
 
+static void take_processors(void)
+{
+	if (attack->on_tasks) {
+		processors_stay_anywhere(daemon_pid(server));
+		processors_stay_anywhere(0);
+	} else {
+		processors_stay_on(daemon_pid(server), SERVER_PROCESSOR);
+		processors_stay_on(0, CALLER_PROCESSOR);
+	}
+}
+
 static bool beside(void)
 {
 	struct measured with = { .n = 0 }, alone = with, bare = with, bare_alone = with;
@@ -198,6 +209,7 @@ static bool beside(void)
 	bool ok;
 
 	attack_open(attack);
+	take_processors();
 	forget_peak();
 	for (int i = 0; i < ROUNDS; i++) {
 		pid_t leader;
@@ -230,10 +242,8 @@ static void prepare(void)
 	task_wire = daemon_connect(server);
 	call_fd = wire_fd(daemon_connect(server));
 	(void)ping_pong_round_trip(call_fd, get_info, sizeof(get_info), &reply_size);
-	processors_stay_on(daemon_pid(server), SERVER_PROCESSOR);
 	processors_stay_on(0, SERVER_PROCESSOR);
 	echo_fd = ping_pong_start(sizeof(get_info), reply_size);
-	processors_stay_on(0, CALLER_PROCESSOR);
 	own_connections = n_connections();
 }
 

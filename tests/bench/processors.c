@@ -40,7 +40,7 @@ void processors_stay_on(pid_t pid, unsigned number)
 	stay(pid, &one);
 }
 
-void processors_stay_anywhere(void)
+void processors_stay_anywhere(pid_t pid)
 {
-	stay(0, all());
+	stay(pid, all());
 }

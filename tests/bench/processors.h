@@ -10,4 +10,4 @@
  * starts stays there too. 0 is the calling process; of another one, it is its first thread alone. */
 void processors_stay_on(pid_t pid, unsigned number);
 /* On any of them again. */
-void processors_stay_anywhere(void);
+void processors_stay_anywhere(pid_t pid);
