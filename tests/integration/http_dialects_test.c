@@ -48,6 +48,15 @@ static void end(void)
 
 /* ---- The SDK ---- */
 
+static void by_other_verbs(const char *verb, const char *path, const char *allowed)
+{
+	const struct http_answer *answer = http_ask(peer, verb, path, NULL);
+
+	ck_assert_int_eq(answer->status, 405);
+	ck_assert_str_eq(http_answer_header(answer, "Allow"), allowed);
+	ck_assert_ptr_nonnull(strstr(answer->body, "\"detail\""));
+}
+
 START_TEST(handshake_and_errors)
 {
 	json_object *json;
@@ -76,6 +85,10 @@ START_TEST(handshake_and_errors)
 	ck_assert_ptr_nonnull(at_text(GET(404, PROJECT "/unheard_of"), "detail"));
 	ck_assert_ptr_nonnull(at_text(GET(404, "/api/v0/unheard_of"), "detail"));
 	ck_assert_ptr_nonnull(at_text(GET(404, "/api/v0/unheard_of/4"), "detail"));
+	GET(404, PROJECT "/responses/1/unheard_of");
+	by_other_verbs("DELETE", PROJECT "/responses/1", "GET, HEAD, PATCH");
+	by_other_verbs("PATCH", PROJECT "/prompt_templates", "GET, HEAD, POST");
+	by_other_verbs("DELETE", "/api/v0/projects", "GET, HEAD, POST");
 	POST(422, PROJECT "/llm_configs", "{'name':'c','llm_model_name':'m','input_price_per_mtok':'dear'}");
 	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'AGENTIC','generate':true}");
 	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'MULTI_TURN'}");

@@ -293,6 +293,18 @@ void http_fail(struct http_exchange *exchange, const struct fault *fault)
 	http_fail_as(exchange, http_status_of(fault->code), fault);
 }
 
+void http_fail_verb(struct http_exchange *exchange, unsigned verbs, const char *why)
+{
+	struct fault fault = { 0 };
+	char text[64];
+
+	http_verbs_text(verbs, text, sizeof(text));
+	http_add_header(exchange, "Allow", text);
+	fault_set(&fault, ELLU_E_UNSUPPORTED, "%s is not served by this verb%s%s", exchange->head.path,
+		  why ? ": " : "", why ? why : "");
+	http_fail_as(exchange, 405, &fault);
+}
+
 /* ---- Streams ---- */
 
 struct reply *http_chunk_new(const void *data, size_t size)

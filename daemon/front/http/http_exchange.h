@@ -59,6 +59,7 @@ struct http_exchange {
 	struct principal principal;
 	struct token_holder token;
 	struct http_head head;
+	unsigned other_verbs; // by which routes before this one serve the path
 	const char *values[HTTP_VALUES_MAX]; // of the path, unescaped, in their order
 	char *body; // with a NUL behind it; NULL: none
 	size_t body_size;
@@ -102,6 +103,8 @@ void http_answer_json(struct http_exchange *exchange, int status, json_object *j
 void http_fail(struct http_exchange *exchange, const struct fault *fault);
 /* The same with another status. */
 void http_fail_as(struct http_exchange *exchange, int status, const struct fault *fault);
+/* 405: the path is served by these verbs alone. `why` NULL: that is all there is to say. */
+void http_fail_verb(struct http_exchange *exchange, unsigned verbs, const char *why);
 /* The status that the interface gives an error. */
 int http_status_of(int code);
 

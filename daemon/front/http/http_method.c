@@ -336,17 +336,6 @@ static void fail_events(struct http_call *call, const struct fault *fault)
 	free(text);
 }
 
-static void refuse_verb(struct http_exchange *exchange, unsigned verbs)
-{
-	struct fault fault = { 0 };
-	char text[64];
-
-	http_verbs_text(verbs, text, sizeof(text));
-	http_add_header(exchange, "Allow", text);
-	fault_set(&fault, ELLU_E_UNSUPPORTED, "%s is not served by this verb", exchange->head.path);
-	http_fail_as(exchange, 405, &fault);
-}
-
 static void serve(struct http_exchange *exchange)
 {
 	static const struct http_call once = { .answered = answer_once };
@@ -366,7 +355,7 @@ static void serve(struct http_exchange *exchange)
 		return;
 	}
 	if (!(verbs & exchange->head.verb)) {
-		refuse_verb(exchange, verbs);
+		http_fail_verb(exchange, verbs, /* why= */ NULL);
 		return;
 	}
 	if (!exchange->body) {

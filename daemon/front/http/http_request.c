@@ -396,6 +396,7 @@ void http_request_begin(struct http_connection *connection)
 		return;
 	}
 	exchange->route = http_route_find(connection->http->options.tables, exchange, &status, &verbs);
+	exchange->other_verbs = verbs;
 	if (!is_of_here(&exchange->head)) {
 		http_refuse(connection, 403, ELLU_E_PERMISSION_DENIED, "Another site may not ask for this.");
 		return;

@@ -54,9 +54,8 @@ const struct http_route *http_route_find(const struct http_routes *const *tables
 				continue;
 			if (route->verbs & verb)
 				return route;
-			*ret_verbs |= route->verbs;
+			*ret_verbs |= route->verbs | (route->verbs & HTTP_GET ? HTTP_HEAD : 0);
 		}
-	*ret_verbs |= *ret_verbs & HTTP_GET ? HTTP_HEAD : 0;
 	*ret_status = *ret_verbs ? 405 : 404;
 	return NULL;
 }

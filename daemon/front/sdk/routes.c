@@ -72,6 +72,12 @@ static void serve_nothing(struct http_exchange *exchange)
 {
 	struct fault fault = { 0 };
 
+	if (exchange->other_verbs) {
+		http_fail_verb(exchange, exchange->other_verbs,
+			       exchange->head.verb == HTTP_DELETE && strstr(exchange->head.path, "/responses/") ?
+				       "a single response cannot be removed, it goes with its experiment" : NULL);
+		return;
+	}
 	fault_set(&fault, ELLU_E_NOT_FOUND, "nothing is served at %s", exchange->head.path);
 	http_fail(exchange, &fault);
 }
@@ -84,7 +90,6 @@ static void serve_absent(struct http_exchange *exchange)
 		const char *what;
 	} absent[] = {
 		{ "persona", "Personas, which simulate whom a model talks to, are not part of elluminated." },
-		{ "responses/", "A single response cannot be removed: it goes with its experiment." },
 		{ "schedules", "Schedules are not part of elluminated: a timer of systemd runs what has to be "
 			       "run again and again." },
 	};
