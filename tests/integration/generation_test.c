@@ -97,6 +97,9 @@ static const struct {
 	  "{\"topic\":\"d\",\"writer\":\"b\"}]\n```\nMore?", 3, 1 },
 	{ "<think>[{\"topic\":\"x\",\"writer\":\"x\"}]?</think>[{\"topic\":\"a\",\"writer\":\"b\"},"
 	  "{\"topic\":\"c\",\"writer\":\"b\"},{\"topic\":\"d\",\"writer\":\"b\"}]", 3, 1 },
+	/* The chat template opened it. */
+	{ "Perhaps [{\"topic\":\"x\",\"writer\":\"x\"}]?</think>[{\"topic\":\"a\",\"writer\":\"b\"},"
+	  "{\"topic\":\"c\",\"writer\":\"b\"},{\"topic\":\"d\",\"writer\":\"b\"}]", 3, 1 },
 	/* Alike, lacking a value, with one that is none; and the second answer is the same. */
 	{ "{\"items\":[{\"topic\":\"a\",\"writer\":\"b\"},{\"writer\":\"b\",\"topic\":\"a\"},"
 	  "{\"topic\":\"c\"},{\"topic\":\"\",\"writer\":\"b\"},{\"topic\":[],\"writer\":\"b\"},"

@@ -34,7 +34,7 @@ int structured_check(const char *schema, const char *answer, struct arena *arena
 		snprintf(ret_problem->text, sizeof(ret_problem->text), "it has no text");
 		return 0;
 	}
-	answer = thought_skip(answer);
+	answer = thought_skip_opened(answer);
 	schema_find_value(answer, strlen(answer), &text, &size);
 	r = parse(text, size, &value, ret_problem);
 	if (r <= 0)

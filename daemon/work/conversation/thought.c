@@ -15,3 +15,11 @@ const char *thought_skip(const char *answer)
 	end = strstr(begin, END);
 	return end ? end + strlen(END) : begin + strlen(begin);
 }
+
+const char *thought_skip_opened(const char *answer)
+{
+	const char *rest = thought_skip(answer), *begin = rest + strspn(rest, " \t\r\n");
+	const char *end = strchr("{[`", *begin) ? NULL : strstr(begin, END);
+
+	return end ? end + strlen(END) : rest;
+}

@@ -21,6 +21,7 @@
 #include "daemon/work/run/run.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
+#include "proto/text/plural.h"
 #include "proto/text/utf8.h"
 #include "proto/usage.h"
 
@@ -248,7 +249,7 @@ static int read_answer(struct generation_run *run, const char *text)
 	size_t size, read = 0;
 	int r = tokener ? 0 : -ENOMEM;
 
-	text = thought_skip(text);
+	text = thought_skip_opened(text);
 	size = strnlen(text, ANSWER_BYTES_MAX);
 	for (size_t at = 0, starts = 0; r >= 0 && at < size; starts++) {
 		json_object *value;
@@ -374,7 +375,7 @@ static void settle(struct generation_run *run, const struct fault *fault)
 		return;
 	}
 	if (run->n_rows < run->wanted)
-		run_log_line(&run->base.log, "%zu of %zu items were made up: %s", run->n_rows, run->wanted,
+		run_log_line(&run->base.log, "%zu of %zu item%s made up: %s", run->n_rows, run->wanted, plural_s((int64_t)run->wanted),
 			     fault->message);
 	run->complete = true;
 }
