@@ -76,8 +76,18 @@ START_TEST(messages)
 }
 END_TEST
 
+/* A template's placeholder is one more parameter: nothing begins without it. */
+static void lacks(const char *variables)
+{
+	json_object *reply = wire_refused(wire, "org.varlink.service.InvalidParameter", "Call",
+					  "{'prompt_template':{'name':'T'},'variables':%s}", requoted(variables));
+
+	ck_assert_str_eq(at_text(reply, "parameters.parameter"), "variables.topic");
+}
+
 START_TEST(a_template)
 {
+	static char long_text[64 * 1024];
 	json_object *task, *request;
 
 	start(NULL);
@@ -89,11 +99,13 @@ START_TEST(a_template)
 	request = last_request();
 	ck_assert_str_eq(at_text(request, "messages.0.content"), "Say cheese");
 	ck_assert_str_eq(at_text(request, "tools.0.function.name"), "look");
-	task = ask("'prompt_template':{'name':'T'},'variables':{'other':'cheese'}", "");
-	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
-	ck_assert_str_eq(at_text(task, "error.code"), "InvalidParameter");
-	ck_assert_ptr_nonnull(strstr(at_text(task, "error.message"), "topic"));
-	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	lacks("{'other':'cheese'}");
+	lacks("{'topic':null}");
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	lacks(text("{'other':'%s'}", long_text)); // which the writer does not read
+	task = ask(text("'prompt_template':{'name':'T'},'variables':{'topic':'%s'}", long_text), "");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
 	end();
 }
 END_TEST
@@ -246,6 +258,12 @@ START_TEST(an_answer_of_a_form)
 	task = ask(HELLO, PERSON);
 	ck_assert_str_eq(at_text(task, "result.call.text"), "{\"name\":\"A\",\"age\":1}");
 	ck_assert_int_eq(sim_stat(sim, "calls"), 1);
+	answer_with("Who? {\"age\": 2}?\n</think>\n\n{\"name\":\"A\",\"age\":1}", 0);
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "result.call.text"), "{\"name\":\"A\",\"age\":1}");
+	answer_with("{\"name\":\"</think>\",\"age\":1}", 0);
+	task = ask(HELLO, PERSON);
+	ck_assert_str_eq(at_text(task, "result.call.text"), "{\"name\":\"</think>\",\"age\":1}");
 	end();
 }
 END_TEST

@@ -163,7 +163,7 @@ START_TEST(a_template)
 	}
 	COMMAND(server, 0, "call", "--template", "T", "--variables", "{\"a\":\"tea\"}", "--llm", "local");
 	ck_assert_str_eq(asked(), "2 tea");
-	said = COMMAND(server, 10, "call", "--template", "T", "--llm", "local");
+	said = COMMAND(server, 23, "call", "--template", "T", "--llm", "local");
 	ASSERT_SAYS(said->err, "a: expected a value for this placeholder");
 
 	ASSERT_SAYS(COMMAND(server, 0, "template", "show", "T")->out, "user: 2 {{a}}");

@@ -32,6 +32,7 @@ struct job {
 struct job_input {
 	char hash[IDENTITY_SIZE];
 	const char *text;
+	struct fault *refused; // by who has read it; its code may be 0. NULL: it is the writer's to read
 };
 
 /* What is pinned beside it, or says how the answer is to come, is left out. */
@@ -64,6 +65,52 @@ static int read_input(struct tx *tx, struct task_submit *op)
 
 	op->request.state = input;
 	return r < 0 ? r : task_submit_hash(tx, op->method->request, op->arguments, input->hash);
+}
+
+/* A call's template is rendered: with these. */
+static int check_variables(struct tx *tx, const struct task_submit *op, const struct scope *scope)
+{
+	const struct ellu_call_request *request = op->arguments;
+	const struct ellu_prompt_template *template;
+	int64_t id;
+	int r;
+
+	if (op->method->id != METHOD_CALL || !request->prompt_template)
+		return 0;
+	r = resource_resolve(tx, &resource_prompt_template, scope, request->prompt_template, &id);
+	if (r >= 0)
+		r = prompt_template_load(tx, id, &template);
+	return r < 0 ? r : prompt_template_check_values(tx, template, request->variables);
+}
+
+/* Away from the writer. What is wrong is said by that one, unless the task is there already. */
+static int read_variables(struct tx *tx, struct task_submit *op)
+{
+	struct job_input *input = op->request.state;
+	const struct scope scope = scope_own(&op->scope);
+	int r;
+
+	input->refused = tx_alloc(tx, sizeof(*input->refused));
+	if (!input->refused)
+		return -ENOMEM;
+	r = check_variables(tx, op, &scope);
+	if (r == ELLU_E_INVALID_PARAMETER || r == ELLU_E_NOT_FOUND) {
+		*input->refused = *tx->fault;
+		*tx->fault = (struct fault){ 0 };
+		r = 0;
+	}
+	return r;
+}
+
+static int refuse_variables(struct job *job)
+{
+	const struct job_input *input = job->op->request.state;
+
+	if (!input->refused)
+		return check_variables(job->tx, job->op, &job->scope);
+	if (input->refused->code)
+		*job->tx->fault = *input->refused;
+	return input->refused->code;
 }
 
 static int pin_config(struct job *job)
@@ -127,8 +174,10 @@ static int pin_call(struct job *job)
 	const struct ellu_ref *template = task_submit_member(job->op, "prompt_template");
 	const struct ellu_ref *collection = task_submit_member(job->op, "collection");
 	const int *response_cache = task_submit_member(job->op, "response_cache");
-	int r = pin_config(job);
+	int r = refuse_variables(job);
 
+	if (r >= 0)
+		r = pin_config(job);
 	job->run.response_cache = response_cache && *response_cache;
 
 	if (r >= 0 && template)
@@ -222,7 +271,8 @@ int job_submit(struct tx *tx, struct task_submit *op)
 
 	if (op->request.lane != STORE_WRITE) {
 		op->request.lane = STORE_WRITE;
-		return read_input(tx, op);
+		r = read_input(tx, op);
+		return r < 0 ? r : read_variables(tx, op);
 	}
 	r = begin(tx, op, &job);
 	return r == 0 ? insert(job) : r < 0 ? r : 0;

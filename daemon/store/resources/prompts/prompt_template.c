@@ -169,6 +169,20 @@ int prompt_template_new_version(struct tx *tx, struct method_run *op)
 
 /* ---- Rendering ---- */
 
+int prompt_template_check_values(struct tx *tx, const struct ellu_prompt_template *template,
+				 const char *variables)
+{
+	json_object *values = tx_parse(variables ? variables : "{}");
+	int r = values ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < template->n_placeholders; i++)
+		if (!json_object_object_get(values, template->placeholders[i]))
+			r = fault_invalid(tx->fault, tx_printf(tx, "variables.%s", template->placeholders[i]),
+					  "a value for this placeholder");
+	json_object_put(values);
+	return r;
+}
+
 int prompt_template_render(struct tx *tx, struct method_run *op)
 {
 	const struct ellu_render_prompt_template_request *request = op->arguments;
