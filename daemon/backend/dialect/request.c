@@ -198,10 +198,11 @@ void request_arguments(const char *arguments, size_t *left, struct buffer *body)
 {
 	const size_t weight = json_weight(arguments);
 	json_object *json = NULL;
+	struct fault fault;
 
 	if (weight <= *left) {
 		*left -= weight;
-		json = json_tokener_parse(arguments);
+		(void)json_parse_strict(arguments, strlen(arguments), &json, &fault);
 	}
 	if (json_object_is_type(json, json_type_object)) {
 		buffer_text(body, json_object_to_json_string_ext(json,

@@ -26,7 +26,7 @@ static bool is_item(json_object *item)
 }
 
 /* What was said as JSON, or the text itself where it is none. NULL without memory. */
-static json_object *read_arguments(const char *said)
+static json_object *read_text(const char *said)
 {
 	json_object *arguments = NULL;
 	struct fault fault = { 0 };
@@ -41,7 +41,7 @@ static int take_item(struct tool_result *result, json_object *item)
 	json_object *arguments = json_object_object_get(item, "arguments");
 
 	if (json_object_is_type(arguments, json_type_string))
-		arguments = read_arguments(json_object_get_string(arguments));
+		arguments = read_text(json_object_get_string(arguments));
 	else
 		arguments = json_object_get(arguments);
 	result->arguments = arguments;
@@ -73,8 +73,8 @@ int tool_results_init(struct tool_results *results, json_object *cell, const cha
 	*results = (struct tool_results){ 0 };
 	if (!cell)
 		return 0;
-	results->cell = json_object_is_type(cell, json_type_string) ?
-				json_tokener_parse(json_object_get_string(cell)) : json_object_get(cell);
+	results->cell = json_object_is_type(cell, json_type_string) ? read_text(json_object_get_string(cell)) :
+								      json_object_get(cell);
 	if (json_object_is_type(results->cell, json_type_array))
 		return check_list(results, column, arena, fault);
 	return json_object_is_type(results->cell, json_type_object) ? 0 : invalid(fault, column);
@@ -103,7 +103,7 @@ static bool fits(struct tool_results *results, size_t i, const struct ellu_tool_
 
 static json_object *find_item(struct tool_results *results, const struct ellu_tool_call *call)
 {
-	json_object *arguments = read_arguments(*call->arguments ? call->arguments : "{}"), *found = NULL;
+	json_object *arguments = read_text(*call->arguments ? call->arguments : "{}"), *found = NULL;
 
 	results->steps += strlen(call->arguments);
 	for (size_t i = 0; arguments && i < results->n_given; i++) {
@@ -117,6 +117,15 @@ static json_object *find_item(struct tool_results *results, const struct ellu_to
 	}
 	json_object_put(arguments);
 	return found;
+}
+
+bool tool_call_is_readable(const struct ellu_tool_call *call)
+{
+	json_object *arguments = read_text(*call->arguments ? call->arguments : "{}");
+	bool is_object = json_object_is_type(arguments, json_type_object);
+
+	json_object_put(arguments);
+	return is_object;
 }
 
 int tool_results_take(struct tool_results *results, const struct ellu_tool_call *call, struct arena *arena,

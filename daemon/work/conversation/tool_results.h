@@ -7,6 +7,7 @@
 #pragma once
 
 #include <json.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "elluminate-types.h"
@@ -27,6 +28,9 @@ struct tool_results {
 int tool_results_init(struct tool_results *results, json_object *cell, const char *column, struct arena *arena,
 		      struct fault *fault);
 void tool_results_done(struct tool_results *results); // a zeroed one too
+
+/* Whether its arguments are the JSON object that they are to be. */
+bool tool_call_is_readable(const struct ellu_tool_call *call);
 
 /* The first that has not been given yet, of the call's name and, where arguments are recorded, with these;
  * when all that fit were given, the last of them again. 1; 0: there is none; -ENOMEM. */

@@ -158,7 +158,8 @@ static int not_recorded(const struct open_case *open_case, const struct ellu_too
 
 	fault_not_found(fault, "tool_result", call->name, 0);
 	snprintf(fault->message, sizeof(fault->message), "row %" PRId64 ": its column '%.200s' has no result of the "
-		 "tool '%.200s' called with %.400s", open_case->row_number, column, call->name, call->arguments);
+		 "tool '%.200s' called with %.400s%s", open_case->row_number, column, call->name, call->arguments,
+		 tool_call_is_readable(call) ? "" : " (which is no JSON object)");
 	return fault->code;
 }
 

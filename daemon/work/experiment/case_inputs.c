@@ -67,12 +67,14 @@ static bool find_fact(const struct open_case *open_case, const char *name, json_
 /* A text of a list is that list: columns of CSV files hold contexts so. NULL without memory. */
 static json_object *contexts_of(json_object *value)
 {
+	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
 	json_object *list = NULL;
+	struct fault fault;
 
 	if (json_object_is_type(value, json_type_array))
 		return json_object_get(value);
-	if (json_object_is_type(value, json_type_string) && json_object_get_string(value)[0] == '[')
-		list = json_tokener_parse(json_object_get_string(value));
+	if (*text == '[')
+		(void)json_parse_strict(text, strlen(text), &list, &fault);
 	if (json_object_is_type(list, json_type_array))
 		return list;
 	json_object_put(list);

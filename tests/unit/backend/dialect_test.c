@@ -237,7 +237,7 @@ START_TEST(anthropic_requests)
 	static const struct ellu_tool_call made = { sizeof(made), .id = "i", .name = "t",
 						    .arguments = "{\"x\": 1}" };
 	static const struct ellu_tool_call odd = { sizeof(odd), .id = "j", .name = "t",
-						   .arguments = "x}" };
+						   .arguments = "{'x':1} or" };
 	static const struct ellu_tool_call *const calls[] = { &made, &odd };
 	static const struct ellu_message answer = { sizeof(answer), .role = "assistant",
 						    .content = "", .tool_calls = calls,
@@ -270,7 +270,7 @@ START_TEST(anthropic_requests)
 #define ANTHROPIC_MESSAGES                                                                         \
 	"\"messages\":[{\"role\":\"user\",\"content\":\"a \\\"b\\\"\"},{\"role\":\"assistant\","         \
 	"\"content\":[{\"type\":\"tool_use\",\"id\":\"i\",\"name\":\"t\",\"input\":{\"x\":1}},"          \
-	"{\"type\":\"tool_use\",\"id\":\"j\",\"name\":\"t\",\"input\":{\"arguments\":\"x}\"}}]},"        \
+	"{\"type\":\"tool_use\",\"id\":\"j\",\"name\":\"t\",\"input\":{\"arguments\":\"{'x':1} or\"}}]},"  \
 	"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"i\","             \
 	"\"content\":[{\"type\":\"text\",\"text\":\"7\"}]}]}]"
 #define ANTHROPIC_EXTRA ",\"thinking\":{\"type\":\"disabled\"},\"stop_sequences\":[]}"

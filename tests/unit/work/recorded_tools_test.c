@@ -48,6 +48,21 @@ START_TEST(arguments)
 }
 END_TEST
 
+/* A text may say what a cell would, if it is JSON. */
+START_TEST(cells_of_text)
+{
+	struct fault fault = { 0 };
+	json_object *odd = json_object_new_string("{'look': 'one'} or so");
+
+	begin("\"{\\\"look\\\": \\\"one\\\"}\"");
+	ck_assert_str_eq(take("{}"), "one");
+	end();
+	ck_assert_int_eq(tool_results_init(&results, odd, "column", &arena, &fault), ELLU_E_INVALID_PARAMETER);
+	tool_results_done(&results);
+	json_object_put(odd);
+}
+END_TEST
+
 /* A model may call with what is no JSON. */
 START_TEST(other_texts)
 {
@@ -75,5 +90,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(arguments, other_texts, steps);
+	return RUN_TESTS(cells_of_text, arguments, other_texts, steps);
 }
