@@ -82,16 +82,21 @@ static bool is_within(const char *path, const char *field)
 	return strncmp(path, field, length) == 0 && strchr(".[", path[length]);
 }
 
-/* "exactly one of inputs, collection" as "exactly one of --inputs, --collection". */
+/* "exactly one of inputs, collection" as "exactly one of --inputs, --collection"; or at most, or at least. */
 static void name_options(const struct command *command, const char *message, char *named, size_t size)
 {
-	static const char one_of[] = "expected exactly one of ";
+	static const char *const choices[] = { "expected exactly one of ", "expected at most one of ",
+					       "expected at least one of " };
+	const char *names = NULL;
 	size_t used = (size_t) snprintf(named, size, "%s", message);
 
-	if (strncmp(message, one_of, sizeof(one_of) - 1) != 0)
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+		if (strncmp(message, choices[i], strlen(choices[i])) == 0)
+			names = message + strlen(choices[i]);
+	if (!names)
 		return;
-	used = sizeof(one_of) - 1;
-	for (const char *word = message + used; *word && used < size; word += strspn(word, ", ")) {
+	used = (size_t) (names - message);
+	for (const char *word = names; *word && used < size; word += strspn(word, ", ")) {
 		const size_t length = strcspn(word, ",");
 		const char *name = NULL;
 		char field[64];
@@ -100,7 +105,7 @@ static void name_options(const struct command *command, const char *message, cha
 		for (const struct option *const *own = command->options; own && *own && !name; own++)
 			name = (*own)->field && strcmp((*own)->field, field) == 0 ? (*own)->name : NULL;
 		used += (size_t) snprintf(named + used, size - used, "%s%s%s",
-					  word == message + sizeof(one_of) - 1 ? "" : ", ", name ? "--" : "",
+					  word == names ? "" : ", ", name ? "--" : "",
 					  name ? name : field);
 		word += length;
 	}

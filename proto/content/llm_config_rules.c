@@ -82,6 +82,7 @@ static int check_url(const struct check *check, const char *field, const char *u
 	if (size == 0 || (host[0] == '[' && (size < 4 || host[size - 1] != ']')))
 		return invalid(check, field, "a URL with a host");
 	host += size;
+	host += *host == ':' && strchr("/?", host[1]); // none is the scheme's own, RFC 3986 has it
 	if (check_port(check, field, &host) < 0)
 		return check->fault->code;
 	return *host && !strchr("/?", *host) ? invalid(check, field, "a URL with a host") : 0;
@@ -234,8 +235,6 @@ static int check_request(const struct check *check)
 {
 	const struct ellu_llm_config *config = check->config;
 
-	if (config->temperature && config->reasoning_effort)
-		return invalid(check, "temperature", "either temperature or reasoning_effort");
 	for (const char *c = config->api_key; c && *c && !llm_config_has_account(config); c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
 			return invalid(check, "api_key",

@@ -16,8 +16,7 @@
 int llm_config_check(const struct ellu_llm_config *config, const char *path,
 		     bool references_forbidden, struct arena *arena, struct fault *fault);
 
-/* Those of what is sent, once the key has been found: headers, extra_body, the key, parameters
- * that exclude each other. */
+/* Those of what is sent, once the key has been found: headers, extra_body, the key. */
 int llm_config_check_request(const struct ellu_llm_config *config, const char *path,
 			     struct fault *fault);
 

@@ -65,8 +65,8 @@ static bool starts_with(const char *text, const char *start)
 
 void notes_add(struct idl_notes *notes, const char *file, int line, const char *comment)
 {
-	static const char *const keys[] = { "exactly one of:", "access:", "replies:", "number:",
-					    "http:", "since:" };
+	static const char *const keys[] = { "exactly one of:", "at most one of:", "at least one of:",
+					    "access:", "replies:", "number:", "http:", "since:" };
 	bool known = false;
 	char *key, *value;
 
@@ -86,7 +86,11 @@ void notes_add(struct idl_notes *notes, const char *file, int line, const char *
 		else if (!value || !*value)
 			idl_die(file, line, "'%s' has no value", key);
 		else if (strcmp(key, "exactly one of") == 0)
-			notes->exactly_one = split_words(value);
+			notes->choices.exactly_one = split_words(value);
+		else if (strcmp(key, "at most one of") == 0)
+			notes->choices.at_most_one = split_words(value);
+		else if (strcmp(key, "at least one of") == 0)
+			notes->choices.at_least_one = split_words(value);
 		else if (strcmp(key, "access") == 0)
 			notes->access = value;
 		else if (strcmp(key, "replies") == 0)

@@ -11,7 +11,7 @@ struct idl_notes {
 	char *doc;
 	const char *file;
 	int line; // of the last comment
-	struct idl_words exactly_one;
+	struct idl_choices choices;
 	char *access;
 	char *replies;
 	bool safe;

@@ -133,6 +133,13 @@ static void emit_exits_of(FILE *out, bool *first, const struct idl_interface *in
 	fputc('}', out);
 }
 
+static void emit_choices(FILE *out, bool *first, const struct idl_choices *choices)
+{
+	emit_words(out, first, "exactly_one_of", &choices->exactly_one);
+	emit_words(out, first, "at_most_one_of", &choices->at_most_one);
+	emit_words(out, first, "at_least_one_of", &choices->at_least_one);
+}
+
 static void emit_types_of(FILE *out, const struct idl_interface *interface)
 {
 	bool first_type = true;
@@ -146,7 +153,7 @@ static void emit_types_of(FILE *out, const struct idl_interface *interface)
 		emit_member(out, &first, "name", type->name);
 		emit_member(out, &first, "doc", type->doc);
 		emit_member(out, &first, "since", type->since);
-		emit_words(out, &first, "exactly_one_of", &type->record.exactly_one);
+		emit_choices(out, &first, &type->record.choices);
 		emit_record(out, &first, "fields", &type->record);
 		fputc('}', out);
 	}
@@ -174,7 +181,7 @@ static void emit_methods_of(FILE *out, const struct idl_interface *interface)
 		emit_flag(out, &first, "long", method->is_long);
 		emit_flag(out, &first, "follows_task", method->follows_task);
 		emit_member(out, &first, "since", method->since);
-		emit_words(out, &first, "exactly_one_of", &method->request.exactly_one);
+		emit_choices(out, &first, &method->request.choices);
 		emit_record(out, &first, "request", &method->request);
 		emit_record(out, &first, "reply", &method->reply);
 		fputc('}', out);

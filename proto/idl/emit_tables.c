@@ -92,6 +92,7 @@ static void emit_flags(FILE *out, const struct idl_field *field)
 		{ field->read_only, "FIELD_READ_ONLY" },     { field->write_only, "FIELD_WRITE_ONLY" },
 		{ field->has_range, "FIELD_RANGE" },	     { field->has_length, "FIELD_LENGTH" },
 		{ field->default_text != NULL, "FIELD_DEFAULT" }, { field->plain, "FIELD_PLAIN" },
+		{ field->unversioned, "FIELD_UNVERSIONED" },
 	};
 	const char *separator = "\t\t.flags = ";
 
@@ -162,7 +163,9 @@ static void emit_record(FILE *out, const struct idl_record *record)
 		"\nconst struct record_type ellu_%s_type = {\n\t.name = \"%s\",\n"
 		"\t.size = sizeof(struct ellu_%s),\n\t.n_fields = %zu,\n",
 		record->name, record->name, record->name, record->n_fields);
-	emit_words(out, "\t.exactly_one", &record->exactly_one);
+	emit_words(out, "\t.exactly_one", &record->choices.exactly_one);
+	emit_words(out, "\t.at_most_one", &record->choices.at_most_one);
+	emit_words(out, "\t.at_least_one", &record->choices.at_least_one);
 	if (record->n_fields > 0) {
 		fputs("\t.fields = (const struct record_field[]) {\n", out);
 		for (size_t i = 0; i < record->n_fields; i++)

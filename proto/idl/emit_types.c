@@ -154,11 +154,11 @@ void emit_constraints(FILE *out, const struct idl_field *field, bool in_c, const
 		fputs(after, out);
 }
 
-static void emit_exactly_one(FILE *out, const struct idl_words *fields)
+static void emit_choice(FILE *out, const char *how_many, const struct idl_words *fields)
 {
 	if (fields->n == 0)
 		return;
-	fputs("\t/* Exactly one of ", out);
+	fprintf(out, "\t/* %s one of ", how_many);
 	for (size_t i = 0; i < fields->n; i++)
 		fprintf(out, "%s%s", i == 0 ? "" : i + 1 < fields->n ? ", " : " and ", fields->items[i]);
 	fputs(" is given. */\n", out);
@@ -171,7 +171,9 @@ static void emit_record(FILE *out, const char *doc, const struct idl_record *rec
 	fprintf(out, "struct ellu_%s {\n\tsize_t struct_size;\n", record->name);
 	if (is_request)
 		fputs("\tdouble call_timeout_seconds;\n", out);
-	emit_exactly_one(out, &record->exactly_one);
+	emit_choice(out, "Exactly", &record->choices.exactly_one);
+	emit_choice(out, "At most", &record->choices.at_most_one);
+	emit_choice(out, "At least", &record->choices.at_least_one);
 	for (size_t i = 0; i < record->n_fields; i++) {
 		emit_doc(out, "\t", record->fields[i].doc);
 		emit_constraints(out, &record->fields[i], /* in_c= */ true, "\t/* ", " */\n");

@@ -58,6 +58,7 @@ struct idl_field {
 	bool name_rule;
 	bool read_only;
 	bool write_only;
+	bool unversioned; // a Ref to what has no versions
 	bool has_range;
 	double low;
 	double high;
@@ -70,11 +71,18 @@ struct idl_field {
 	char *default_text; // as written, valid for the kind; NULL without
 };
 
+/* Names of a record's fields, of which so many are given; empty without. */
+struct idl_choices {
+	struct idl_words exactly_one;
+	struct idl_words at_most_one;
+	struct idl_words at_least_one;
+};
+
 struct idl_record {
 	char *name; // in C, without the prefix `ellu_`: `get_task_request`
 	struct idl_field *fields;
 	size_t n_fields;
-	struct idl_words exactly_one; // names of fields; empty without
+	struct idl_choices choices;
 };
 
 /* Values that fields share, under a name. */

@@ -67,7 +67,10 @@ static void refuse_notes(const struct parser *parser, bool type, bool method, bo
 {
 	const struct idl_notes *notes = &parser->notes;
 
-	if ((notes->exactly_one.n > 0 && !type && !method) ||
+	bool has_choices = notes->choices.exactly_one.n > 0 || notes->choices.at_most_one.n > 0 ||
+			   notes->choices.at_least_one.n > 0;
+
+	if ((has_choices && !type && !method) ||
 	    ((notes->access || notes->replies || notes->safe || notes->idempotent) && !method) ||
 	    (notes->number && !error) || (notes->http && !error && !method))
 		idl_die(notes->file, notes->line, "the annotation does not belong here");
@@ -218,7 +221,7 @@ static void parse_type_member(struct parser *parser)
 	refuse_notes(parser, true, false, false);
 	type->doc = parser->notes.doc;
 	type->since = parser->notes.since;
-	type->record.exactly_one = parser->notes.exactly_one;
+	type->record.choices = parser->notes.choices;
 	type->place = (struct idl_place){ parser->lexer.file, parser->lexer.token.line };
 	type->name = member_name(&parser->lexer);
 	type->record.name = name_convert(type->name, false);
@@ -294,7 +297,7 @@ static void parse_method(struct parser *parser)
 	method->upper = name_convert(method->name, true);
 	method->request.name = record_name(method, "_request");
 	method->reply.name = record_name(method, "_reply");
-	method->request.exactly_one = parser->notes.exactly_one;
+	method->request.choices = parser->notes.choices;
 	parse_record(parser, &method->request);
 	lexer_take(&parser->lexer, "->");
 	parse_record(parser, &method->reply);
@@ -425,6 +428,61 @@ static void read_header(struct idl_model *model, const char *path)
 	}
 }
 
+/* ---- References ---- */
+
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+	size_t n = strlen(end);
+
+	return length >= n && strncmp(text + length - n, end, n) == 0 &&
+	       (length == n || text[length - n - 1] == '_');
+}
+
+/* What a Ref names: as the field is called (`rating_llm_config` an LLMConfig), or `ref` beside a `content`. */
+static const struct idl_type *referred(const struct idl_interface *interface,
+				       const struct idl_record *record, const struct idl_field *field)
+{
+	size_t length = strlen(field->name) - (field->container == IDL_ARRAY);
+	const struct idl_type *found = NULL;
+
+	if (strcmp(field->name, "ref") == 0)
+		return record->fields[1].type;
+	for (size_t i = 0; i < interface->n_types; i++) {
+		const struct idl_type *type = &interface->types[i];
+
+		if (ends_with(field->name, length, type->record.name) &&
+		    (!found || strlen(type->record.name) > strlen(found->record.name)))
+			found = type;
+	}
+	return found;
+}
+
+static void resolve_ref(const struct idl_interface *interface, const struct idl_record *record,
+			struct idl_field *field)
+{
+	const struct idl_type *type = referred(interface, record, field);
+
+	if (!type)
+		idl_die(field->file, field->line, "'%s' is a Ref, and no type is called so", field->name);
+	field->unversioned = true;
+	for (size_t i = 0; i < type->record.n_fields; i++)
+		if (strcmp(type->record.fields[i].name, "version") == 0)
+			field->unversioned = false;
+}
+
+static void check_choice(const struct idl_record *record, const char *key, const struct idl_words *names)
+{
+	for (size_t k = 0; k < names->n; k++) {
+		size_t i = 0;
+
+		while (i < record->n_fields && strcmp(record->fields[i].name, names->items[k]) != 0)
+			i++;
+		if (i == record->n_fields || !record->fields[i].nullable)
+			idl_die(record->fields[0].file, record->fields[0].line,
+				"'%s' names '%s', no nullable field here", key, names->items[k]);
+	}
+}
+
 static void resolve_record(const struct idl_interface *interface, struct idl_record *record)
 {
 	for (size_t i = 0; i < record->n_fields; i++) {
@@ -436,17 +494,12 @@ static void resolve_record(const struct idl_interface *interface, struct idl_rec
 		if (field->kind == IDL_STRUCT && !field->type)
 			idl_die(field->file, field->line, "unknown type '%s'", field->type_name);
 	}
-	for (size_t k = 0; k < record->exactly_one.n; k++) {
-		size_t i = 0;
-
-		while (i < record->n_fields &&
-		       strcmp(record->fields[i].name, record->exactly_one.items[k]) != 0)
-			i++;
-		if (i == record->n_fields || !record->fields[i].nullable)
-			idl_die(record->fields[0].file, record->fields[0].line,
-				"'exactly one of' names '%s', no nullable field here",
-				record->exactly_one.items[k]);
-	}
+	for (size_t i = 0; i < record->n_fields; i++)
+		if (record->fields[i].type && strcmp(record->fields[i].type->name, "Ref") == 0)
+			resolve_ref(interface, record, &record->fields[i]);
+	check_choice(record, "exactly one of", &record->choices.exactly_one);
+	check_choice(record, "at most one of", &record->choices.at_most_one);
+	check_choice(record, "at least one of", &record->choices.at_least_one);
 }
 
 /* Where in the record these three fields stand behind each other; -1: nowhere. */

@@ -216,6 +216,16 @@ static int decode_object(struct decoder *decoder, const struct record_field *fie
 	return *ret_text ? 0 : fault_oom(decoder->fault);
 }
 
+static int check_unversioned(struct decoder *decoder, json_object *ref)
+{
+	json_object *version = NULL;
+
+	if (!json_object_object_get_ex(ref, "version", &version) || !version)
+		return 0;
+	path_push(decoder, "version");
+	return fault_invalid(decoder->fault, decoder->path, "nothing, as it has no versions");
+}
+
 static int decode_value(struct decoder *decoder, const struct record_field *field,
 			json_object *json, union value *ret_value)
 {
@@ -239,6 +249,9 @@ static int decode_value(struct decoder *decoder, const struct record_field *fiel
 	case FIELD_STRUCT:
 		if (!json_object_is_type(json, json_type_object))
 			return refuse(decoder, field, "");
+		if (decoder->source == FROM_CLIENT && (field->flags & FIELD_UNVERSIONED) &&
+		    check_unversioned(decoder, json) < 0)
+			return decoder->fault->code;
 		return decode_record(decoder, field->type, json, &ret_value->record);
 	default:
 		return -EINVAL;
@@ -321,6 +334,7 @@ static int decode_array(struct decoder *decoder, const struct record_field *fiel
 	for (size_t i = 0; i < n; i++) {
 		const struct record_field single = { .name = field->name,
 						     .kind = field->kind,
+						     .flags = field->flags & FIELD_UNVERSIONED,
 						     .type = field->type };
 		size_t before = path_push_index(decoder, i);
 		union value value;
@@ -427,26 +441,47 @@ static int refuse_unknown(struct decoder *decoder, const struct record_type *typ
 	return 0;
 }
 
-static int check_exactly_one(struct decoder *decoder, const struct record_type *type,
-			     json_object *json)
+static size_t n_given(const char *const *names, json_object *json)
 {
-	char names[192] = "";
-	int n = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; type->exactly_one[i]; i++) {
+	for (size_t i = 0; names[i]; i++) {
 		json_object *value = NULL;
-		size_t length = strlen(names);
 
-		json_object_object_get_ex(json, type->exactly_one[i], &value);
+		json_object_object_get_ex(json, names[i], &value);
 		n += value != NULL;
-		snprintf(names + length, sizeof(names) - length, "%s%s", i > 0 ? ", " : "",
-			 type->exactly_one[i]);
 	}
-	if (n == 1)
-		return 0;
-	return fault_invalid(decoder->fault,
-			     decoder->path_size > 0 ? decoder->path : type->exactly_one[0],
-			     "exactly one of %s", names);
+	return n;
+}
+
+static int refuse_choice(struct decoder *decoder, const char *how_many, const char *const *names)
+{
+	char list[192] = "";
+
+	for (size_t i = 0; names[i]; i++) {
+		size_t length = strlen(list);
+
+		snprintf(list + length, sizeof(list) - length, "%s%s", i > 0 ? ", " : "", names[i]);
+	}
+	return fault_invalid(decoder->fault, decoder->path, "%s one of %s", how_many, list);
+}
+
+static int check_choices(struct decoder *decoder, const struct record_type *type, json_object *json)
+{
+	if (type->exactly_one && n_given(type->exactly_one, json) != 1) {
+		if (decoder->path_size == 0)
+			path_push(decoder, type->exactly_one[0]);
+		return refuse_choice(decoder, "exactly", type->exactly_one);
+	}
+	if (type->at_most_one && n_given(type->at_most_one, json) > 1) {
+		path_push(decoder, type->at_most_one[0]);
+		return refuse_choice(decoder, "at most", type->at_most_one);
+	}
+	if (type->at_least_one && n_given(type->at_least_one, json) == 0) {
+		path_push(decoder, type->at_least_one[0]);
+		return refuse_choice(decoder, "at least", type->at_least_one);
+	}
+	return 0;
 }
 
 static int decode_record(struct decoder *decoder, const struct record_type *type,
@@ -467,8 +502,8 @@ static int decode_record(struct decoder *decoder, const struct record_type *type
 		if (r == 0)
 			path_pop(decoder, before);
 	}
-	if (r == 0 && decoder->source == FROM_CLIENT && type->exactly_one)
-		r = check_exactly_one(decoder, type, json);
+	if (r == 0 && decoder->source == FROM_CLIENT)
+		r = check_choices(decoder, type, json);
 	*ret_record = record;
 	return r;
 }

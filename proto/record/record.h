@@ -28,6 +28,7 @@ enum field_flags {
 	FIELD_LENGTH = 1 << 5,
 	FIELD_DEFAULT = 1 << 6,
 	FIELD_PLAIN = 1 << 7, // nullable, and no pointer in C: 0 is absent
+	FIELD_UNVERSIONED = 1 << 8, // a Ref, or several, to what has no versions
 };
 
 struct record_field {
@@ -64,6 +65,8 @@ struct record_type {
 	const struct record_field *fields;
 	size_t n_fields;
 	const char *const *exactly_one; // names of fields; ends with NULL
+	const char *const *at_most_one;
+	const char *const *at_least_one;
 };
 
 /* Who made the JSON. */

@@ -37,9 +37,12 @@ bool request_needs(const struct record_field *field)
 
 static bool is_choice(const struct record_type *type, const char *name)
 {
-	for (const char *const *choice = type->exactly_one; choice && *choice; choice++)
-		if (strcmp(*choice, name) == 0)
-			return true;
+	const char *const *const lists[] = { type->exactly_one, type->at_most_one };
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		for (const char *const *choice = lists[i]; choice && *choice; choice++)
+			if (strcmp(*choice, name) == 0)
+				return true;
 	return false;
 }
 
@@ -50,7 +53,8 @@ static const char *record_of(const struct record_type *type, const char *but, co
 
 	for (size_t i = 0; i < type->n_fields; i++) {
 		const struct record_field *field = &type->fields[i];
-		bool is_first = type->exactly_one && strcmp(type->exactly_one[0], field->name) == 0;
+		bool is_first = (type->exactly_one && strcmp(type->exactly_one[0], field->name) == 0) ||
+				(type->at_least_one && strcmp(type->at_least_one[0], field->name) == 0);
 
 		if ((!request_needs(field) && !is_first) || (but && strcmp(field->name, but) == 0) ||
 		    (is_first && with && is_choice(type, with)))

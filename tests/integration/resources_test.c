@@ -250,6 +250,8 @@ static void refuse_collection(const char *error, const char *content)
 
 START_TEST(collections)
 {
+	json_object *reply;
+
 	begin();
 	wire_call(wire, "CreateCollection", "{'collection':{'name':'C','columns':[{'name':'a'},"
 		  "{'name':'b','default_value':'x'}]}}");
@@ -263,6 +265,12 @@ START_TEST(collections)
 		  "'columns':[{'name':'f','type':'text','position':0},"
 		  "{'name':'d','type':'text','position':1},{'name':'e','type':'text','position':2}],"
 		  "'variables_count':1");
+	/* There is but the latest version. */
+	reply = wire_call(wire, "GetCollection", "{'collection':{'name':'C'}}");
+	wire_call(wire, "GetCollection", "{'collection':{'name':'C','version':%lld}}",
+		  (long long)at_int(reply, "collection.version"));
+	wire_refused(wire, "Conflict", "DeleteCollection", "{'collection':{'name':'C','version':%lld}}",
+		     (long long)at_int(reply, "collection.version") + 1);
 	/* Read-only: until it is said not to be. */
 	must_show(update_collection("'name':'C','read_only':true,'description':'kept'"),
 		  "'read_only':true");

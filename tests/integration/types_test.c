@@ -166,6 +166,13 @@ static void try_limits(const struct place *place, const struct record_field *fie
 	}
 }
 
+static const char *both(const struct record_type *type, const char *one, const char *other)
+{
+	const char *with_one = request_with(type, one, request_value(record_field_find(type, one)));
+
+	return text("{\"%s\":%s,%s", other, request_value(record_field_find(type, other)), with_one + 1);
+}
+
 /* Members that are missing, or too many of those that exclude each other. */
 static void try_members(const struct place *place, const struct record_type *type, const char *dot)
 {
@@ -175,6 +182,12 @@ static void try_members(const struct place *place, const struct record_type *typ
 				  text("%s%s%s", place->path, dot, type->fields[i].name));
 	if (type->exactly_one)
 		try_value(place, request_record(type, type->exactly_one[0]), place->path);
+	if (type->at_most_one)
+		try_value(place, both(type, type->at_most_one[0], type->at_most_one[1]),
+			  text("%s%s%s", place->path, dot, type->at_most_one[0]));
+	if (type->at_least_one)
+		try_value(place, request_record(type, type->at_least_one[0]),
+			  text("%s%s%s", place->path, dot, type->at_least_one[0]));
 }
 
 static void try_fields(const struct place *place, const struct record_type *type, unsigned depth);

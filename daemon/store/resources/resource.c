@@ -48,6 +48,8 @@ int resource_resolve(struct tx *tx, const struct resource *resource, const struc
 	if (r == 0)
 		return fault_not_found(tx->fault, resource->name, ref->name,
 				       ref->id ? *ref->id : 0);
+	if (r > 0 && ref->version && resource->check_version)
+		r = resource->check_version(tx, *ret_id, *ref->version);
 	return r < 0 ? r : 0;
 }
 

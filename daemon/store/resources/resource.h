@@ -31,6 +31,8 @@ struct resource {
 	/* Where a name is not all that a Ref may say: 1, or 0. Or NULL. */
 	int (*find_ref)(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
 			int64_t *ret_id);
+	/* Of what has no rows but those of its latest version: Conflict where that is another. Or NULL. */
+	int (*check_version)(struct tx *tx, int64_t id, int64_t version);
 	/* *ret_record is what points to it. NotFound. */
 	int (*load)(struct tx *tx, int64_t id, void *ret_record);
 	/*

@@ -14,6 +14,7 @@ struct walk {
 	const struct record_type *root_type;
 	json_object *root;
 	size_t n_checks;
+	bool unversioned; // the record is a Ref to what has no versions
 };
 
 static json_object *valid_record(const struct record_type *type);
@@ -82,12 +83,32 @@ static json_object *valid_value(const struct record_field *field)
 	}
 }
 
-static bool is_exclusive(const struct record_type *type, const char *name)
+static bool is_among(const char *const *names, const char *name)
 {
-	for (size_t i = 0; type->exactly_one && type->exactly_one[i]; i++)
-		if (strcmp(type->exactly_one[i], name) == 0)
+	for (size_t i = 0; names && names[i]; i++)
+		if (strcmp(names[i], name) == 0)
 			return true;
 	return false;
+}
+
+static bool is_exclusive(const struct record_type *type, const char *name)
+{
+	return is_among(type->exactly_one, name);
+}
+
+static void drop(const char *const *names, json_object *object)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		json_object_object_del(object, names[i]);
+}
+
+static bool has_any(const char *const *names, json_object *object)
+{
+	bool any = !names;
+
+	for (size_t i = 0; names && names[i]; i++)
+		any |= json_object_object_get(object, names[i]) != NULL;
+	return any;
 }
 
 /* What is named when it is not exactly one of them. */
@@ -96,7 +117,7 @@ static const char *choice_path(const struct record_type *type, const char *path)
 	return *path ? path : type->exactly_one[0];
 }
 
-/* What must be there, and the first of fields that exclude each other. */
+/* What must be there, and the first of fields that exclude each other, or of which one must be. */
 static json_object *valid_record(const struct record_type *type)
 {
 	json_object *json = json_object_new_object();
@@ -105,6 +126,7 @@ static json_object *valid_record(const struct record_type *type)
 		const struct record_field *field = &type->fields[i];
 		bool first = type->exactly_one && strcmp(type->exactly_one[0], field->name) == 0;
 
+		first |= type->at_least_one && strcmp(type->at_least_one[0], field->name) == 0;
 		if (first || !(field->flags & (FIELD_NULLABLE | FIELD_DEFAULT)))
 			json_object_object_add(json, field->name, valid_value(field));
 	}
@@ -267,6 +289,7 @@ static void walk_into(struct walk *walk, const struct record_field *field, json_
 
 	if (field->kind != FIELD_STRUCT)
 		return;
+	walk->unversioned = field->flags & FIELD_UNVERSIONED;
 	if (field->container == FIELD_ARRAY) {
 		if (snprintf(deeper, sizeof(deeper), "%s[0]", path) >= (int) sizeof(deeper))
 			ck_abort();
@@ -274,6 +297,15 @@ static void walk_into(struct walk *walk, const struct record_field *field, json_
 	} else {
 		walk_record(walk, field->type, value, path);
 	}
+	walk->unversioned = false;
+}
+
+static const char *below(const char *path, const char *name)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text), "%s%s%s", path, *path ? "." : "", name);
+	return text;
 }
 
 /* `object` is valid, and is so again afterwards. */
@@ -284,13 +316,21 @@ static void walk_field(struct walk *walk, const struct record_type *type,
 	char text[512];
 
 	snprintf(text, sizeof(text), "%s%s%s", path, *path ? "." : "", field->name);
+	if (walk->unversioned && strcmp(field->name, "version") == 0) {
+		json_object_object_add(object, field->name, value);
+		check_refused(walk, text);
+		json_object_object_del(object, field->name);
+		return;
+	}
 	if (field->flags & FIELD_READ_ONLY) {
 		try_bad(walk, object, field, value, text, "");
 		json_object_object_del(object, field->name);
 		return;
 	}
-	for (size_t i = 0; is_exclusive(type, field->name) && type->exactly_one[i]; i++)
-		json_object_object_del(object, type->exactly_one[i]);
+	if (is_exclusive(type, field->name))
+		drop(type->exactly_one, object);
+	if (is_among(type->at_most_one, field->name))
+		drop(type->at_most_one, object);
 	json_object_object_add(object, field->name, json_object_get(value));
 	check_taken(walk, text);
 	walk_into(walk, field, value, text);
@@ -299,7 +339,9 @@ static void walk_field(struct walk *walk, const struct record_type *type,
 	else
 		try_bad_containers(walk, object, field, text);
 	json_object_object_add(object, field->name, NULL);
-	if (field->flags & FIELD_NULLABLE && !is_exclusive(type, field->name))
+	if (!has_any(type->at_least_one, object))
+		check_refused(walk, below(path, type->at_least_one[0]));
+	else if (field->flags & FIELD_NULLABLE && !is_exclusive(type, field->name))
 		check_taken(walk, text);
 	else
 		check_refused(walk, is_exclusive(type, field->name) ? choice_path(type, path) : text);
@@ -329,6 +371,15 @@ static void walk_record(struct walk *walk, const struct record_type *type, json_
 		check_refused(walk, choice_path(type, path));
 		for (size_t i = 1; type->exactly_one[i]; i++)
 			json_object_object_del(object, type->exactly_one[i]);
+	}
+	if (type->at_most_one) {
+		for (size_t i = 0; i < type->n_fields; i++)
+			if (is_among(type->at_most_one, type->fields[i].name))
+				json_object_object_add(object, type->fields[i].name,
+						       valid_value(&type->fields[i]));
+		check_refused(walk, below(path, type->at_most_one[0]));
+		for (size_t i = 1; type->at_most_one[i]; i++)
+			json_object_object_del(object, type->at_most_one[i]);
 	}
 }
 

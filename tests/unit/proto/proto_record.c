@@ -74,7 +74,7 @@ START_TEST(nested_records)
 	struct ellu_run_experiment_request *run = decode(
 		&ellu_run_experiment_request_type,
 		"{\"prompt_template\":{\"content\":{\"name\":\"t\",\"messages\":[{\"role\":\"user\","
-		"\"content\":\"hi\",\"parts\":[]},{\"role\":\"assistant\",\"tool_calls\":[{\"id\":"
+		"\"content\":\"hi\",\"tool_calls\":[]},{\"role\":\"assistant\",\"tool_calls\":[{\"id\":"
 		"\"1\",\"name\":\"f\",\"arguments\":\"{}\"}]}]}},\"collection\":{\"ref\":{\"id\":"
 		"3}},\"criteria\":[\"a\",\"b\"]}",
 		FROM_CLIENT, &arena);
@@ -83,8 +83,8 @@ START_TEST(nested_records)
 	ck_assert_ptr_null(run->prompt_template->ref);
 	ck_assert_uint_eq(template->n_messages, 2);
 	ck_assert_str_eq(template->messages[0]->content, "hi");
-	ck_assert_ptr_nonnull(template->messages[0]->parts); // empty, not absent
-	ck_assert_uint_eq(template->messages[0]->n_parts, 0);
+	ck_assert_ptr_nonnull(template->messages[0]->tool_calls); // empty, not absent
+	ck_assert_uint_eq(template->messages[0]->n_tool_calls, 0);
 	ck_assert_ptr_null(template->messages[1]->parts);
 	ck_assert_str_eq(template->messages[1]->tool_calls[0]->arguments, "{}");
 	ck_assert_int_eq(*run->collection->ref->id, 3);
@@ -120,8 +120,24 @@ START_TEST(refusals)
 	       "collection: expected exactly one of ref, content");
 	expect(&ellu_run_experiment_request_type, "{\"collection\":{}}",
 	       "collection: expected exactly one of ref, content");
-	expect(&ellu_run_experiment_request_type, "{\"experiment\":{\"version\":1}}",
+	expect(&ellu_run_experiment_request_type, "{\"experiment\":{}}",
 	       "experiment: expected exactly one of id, name");
+	expect(&ellu_run_experiment_request_type,
+	       "{\"generation_params\":{\"reasoning_effort\":\"low\",\"temperature\":1}}",
+	       "generation_params.temperature: expected at most one of temperature, reasoning_effort");
+	expect(&ellu_call_request_type,
+	       "{\"messages\":[{\"role\":\"user\",\"content\":\"\",\"parts\":[{\"text\":\"a\"}]}]}",
+	       "messages[0].content: expected at most one of content, parts");
+	expect(&ellu_call_request_type, "{\"messages\":[{\"role\":\"user\"}]}",
+	       "messages[0].content: expected at least one of content, parts, tool_calls");
+	expect(&ellu_run_experiment_request_type, "{\"experiment\":{\"name\":\"e\",\"version\":1}}",
+	       "experiment.version: must be left out as it has no versions");
+	expect(&ellu_run_experiment_request_type,
+	       "{\"fallback_llm_configs\":[{\"ref\":{\"name\":\"c\",\"version\":1}}]}",
+	       "fallback_llm_configs[0].ref.version: must be left out as it has no versions");
+	expect(&ellu_compare_experiments_request_type,
+	       "{\"experiments\":[{\"id\":1},{\"id\":2,\"version\":1}]}",
+	       "experiments[1].version: must be left out as it has no versions");
 	expect(&ellu_run_experiment_request_type, "{\"rating_mode\":\"slow\"}",
 	       "rating_mode: expected one of fast, detailed");
 	expect(&ellu_run_experiment_request_type, "{\"name\":\"a\\tb\"}",

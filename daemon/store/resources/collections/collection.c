@@ -7,6 +7,7 @@
 #include "daemon/store/resources/collections/columns.h"
 #include "daemon/store/resources/collections/rows.h"
 #include "proto/generated/interface.h"
+#include "proto/text/plural.h"
 #include "proto/text/utf8.h"
 
 int collection_resolve(struct tx *tx, const struct scope *scope, const struct ellu_ref *ref,
@@ -16,6 +17,16 @@ int collection_resolve(struct tx *tx, const struct scope *scope, const struct el
 	int r = resource_resolve(tx, &resource_collection, scope, ref, &id);
 
 	return r < 0 ? r : collection_state(tx, id, ret_state);
+}
+
+static int check_version(struct tx *tx, int64_t id, int64_t version)
+{
+	struct collection_state state;
+	int r = collection_state(tx, id, &state);
+
+	if (r < 0 || version == collection_version(&state))
+		return r;
+	return fault_conflict(tx->fault, "collection", state.name, id, "its rows are others by now");
 }
 
 static int load(struct tx *tx, int64_t id, void *ret_collection)
@@ -118,8 +129,8 @@ static int refill(struct tx *tx, struct collection_state *state,
 		r = rows_append(tx, state, rows);
 	if (r < 0)
 		return r;
-	return notes_add(tx, notes, "collection '%s': %" PRId64 " rows replaced by %" PRId64,
-			 state->name, before, state->variables_count);
+	return notes_add(tx, notes, "collection '%s': %" PRId64 " row%s replaced by %" PRId64,
+			 state->name, before, plural_s(before), state->variables_count);
 }
 
 /* A content that says `read_only: false` opens it for its own. */
@@ -218,6 +229,7 @@ const struct resource resource_collection = {
 	.type = &ellu_collection_type,
 	.letter = 'c',
 	RESOURCE_STATEMENTS("collections"),
+	.check_version = check_version,
 	.load = load,
 	.prepare = prepare,
 	.check = check,
