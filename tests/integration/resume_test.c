@@ -126,6 +126,53 @@ START_TEST(another_endpoint)
 }
 END_TEST
 
+static void update_config(struct wire *wire, const char *url, const char *more)
+{
+	wire_call(wire, "UpdateLLMConfig", "{'llm_config':{'name':'Experiment config'},'content':{'name':"
+		  "'Experiment config','provider':'openai','llm_model_name':'another','temperature':0.9,"
+		  "'llm_base_url':'%s'%s}}", url, requoted(more));
+}
+
+/* The only answer of that epoch costs so much a token. */
+static void ck_priced(struct wire *wire, int epoch, double dollars_a_million)
+{
+	json_object *items = list_all(wire, "ListResponses", "'experiment':{'name':'Experiment'},'epoch':%d",
+				      epoch);
+	double tokens = (double)(at_int(items, "0.input_tokens") + at_int(items, "0.output_tokens"));
+
+	ck_assert_double_gt(tokens, 0);
+	ck_assert_double_eq_tol(strtod(at_text(items, "0.cost"), NULL), tokens * dollars_a_million / 1e6, 1e-9);
+}
+
+/* How answers are fetched, and what they cost, can be mended on the way; what they are was pinned. */
+START_TEST(mended_config)
+{
+	struct daemon *daemon = daemon_start(NULL);
+	struct sim *sim = sim_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	struct experiment experiment = { .rows = 1, .url = sim_url(sim),
+		.config = "'temperature':0.5,'max_retries':0,'proxy':'http://127.0.0.1:1','price_input':'1',"
+			  "'price_output':'1'" };
+	json_object *task = experiment_run(wire, &experiment), *request;
+
+	ck_assert_str_eq(at_text(task, "status"), "FAILURE");
+	ck_assert_int_eq(sim_stat(sim, "calls"), 0);
+	update_config(wire, sim_url(sim), ",'price_input':'2','price_output':'2'");
+	task = at_json(wire_call(wire, "RetryFailed", "{'experiment':{'name':'Experiment'}}"), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	request = json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+	ck_assert_str_eq(at_text(request, "model"), "m");
+	ck_assert_double_eq(at_number(request, "temperature"), 0.5);
+	ck_priced(wire, 1, 2);
+	/* A limit of cost stays one where the price is gone. */
+	update_config(wire, sim_url(sim), "");
+	task = at_json(wire_call(wire, "AddEpochs", "{'experiment':{'name':'Experiment'},'epochs':1}"), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_priced(wire, 2, 1);
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* Any of the earlier ones, and not the newest alone: by the content of its rows too. */
 START_TEST(an_earlier_one)
 {
@@ -185,7 +232,7 @@ START_TEST(taken_over)
 	ck_assert_int_eq(at_int(shown, "results.ratings"), 12);
 	ck_assert_int_eq(database_int(daemon, "SELECT count(*) FROM responses n JOIN responses r ON"
 					      " r.id = n.taken_from AND r.response_text = n.response_text"), 5);
-	ck_assert(strstr(task_logs(wire, at_int(task, "id")), "5 answers and 5 verdicts are taken over"));
+	ck_assert(strstr(task_logs(wire, at_int(task, "id")), "5 answers and 5 verdicts taken over"));
 	ck_assert_int_eq(at_int(task_get(wire, at_int(task, "id")), "progress.responses_rated"), 6);
 
 	/* Of all that went before, and not of the newest alone. */
@@ -361,7 +408,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(run_again, existing_name, another_endpoint, an_earlier_one, taken_over,
+	return RUN_SUITE(run_again, existing_name, another_endpoint, mended_config, an_earlier_one, taken_over,
 			 taken_over_once, second_run_conflicts, idempotency, every_fault,
 			 rate_limited, time_limit);
 }

@@ -256,7 +256,7 @@ int run_counters(struct tx *tx, int64_t run_id, struct run_spec *spec)
 static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id, const char *field,
 			 const struct ellu_llm_config **ret_config)
 {
-	struct ellu_llm_config *pinned, *live;
+	struct ellu_llm_config *pinned, *live, was;
 	int r;
 
 	r = tx_decode(tx, &ellu_llm_config_type, snapshot, &pinned);
@@ -281,8 +281,12 @@ static int pinned_config(struct tx *tx, const char *snapshot, int64_t config_id,
 	pinned->llm_base_url = live->llm_base_url;
 	pinned->api_key = live->api_key;
 	pinned->has_api_key = live->has_api_key;
+	was = *pinned;
 	llm_config_take_way(pinned, live);
 	llm_config_fill_prices(tx, pinned);
+	/* Without any the task's limits of cost would be none. */
+	if (!pinned->price_input && !pinned->price_output)
+		llm_config_take_prices(pinned, &was);
 	return 0;
 }
 

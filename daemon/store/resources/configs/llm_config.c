@@ -25,16 +25,21 @@ static int settings_of(struct tx *tx, const struct ellu_llm_config *config, cons
 	return tx_encode(tx, &ellu_llm_config_type, &copy, ret_text);
 }
 
-void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_config *from)
+void llm_config_take_prices(struct ellu_llm_config *config, const struct ellu_llm_config *from)
 {
-	config->api_key_ref = from->api_key_ref;
-	config->proxy = from->proxy;
-	config->ca_file = from->ca_file;
 	config->price_input = from->price_input;
 	config->price_output = from->price_output;
 	config->price_cached_input = from->price_cached_input;
 	config->price_cache_write = from->price_cache_write;
 	config->price_reasoning = from->price_reasoning;
+}
+
+void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_config *from)
+{
+	config->api_key_ref = from->api_key_ref;
+	config->proxy = from->proxy;
+	config->ca_file = from->ca_file;
+	llm_config_take_prices(config, from);
 	config->max_connections = from->max_connections;
 	config->requests_per_minute = from->requests_per_minute;
 	config->tokens_per_minute = from->tokens_per_minute;

@@ -37,6 +37,7 @@ void llm_config_fill_prices(struct tx *tx, struct ellu_llm_config *config);
 
 /* How answers are fetched, and what they cost: nothing that decides what they are. */
 void llm_config_take_way(struct ellu_llm_config *config, const struct ellu_llm_config *from);
+void llm_config_take_prices(struct ellu_llm_config *config, const struct ellu_llm_config *from);
 /* All that decides the answers. */
 int llm_config_identity(struct tx *tx, const struct ellu_llm_config *config,
 			char ret_identity[static 65]);
