@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/files/experiment_file.h"
 #include "client/cli/files/file_text.h"
@@ -247,6 +248,7 @@ struct listing {
 	const struct command *list;
 	struct table *table; // NULL: it has no columns, or is no table
 	int64_t left; // how many more are wanted
+	bool of_others; // of several users, or another one's
 	bool begun;
 };
 
@@ -255,7 +257,19 @@ static void begin_table(struct listing *listing)
 	if (listing->table || !listing->list->columns || output_is_json())
 		return;
 	listing->table = table_new();
+	if (listing->of_others)
+		table_column(listing->table, "USER");
 	show_columns(listing->table, listing->list->columns);
+}
+
+/* Whose it is; one's own where its records do not say so. */
+static int64_t owner_of(const struct record_type *type, const void *item)
+{
+	const struct record_field *field = record_field_find(type, "owner_uid");
+	const char *slot = field ? (const char *) item + field->offset : NULL;
+
+	slot = field && field_is_boxed(field) ? *(const char *const *) slot : slot;
+	return slot ? *(const int64_t *) slot : (int64_t) geteuid();
 }
 
 static int print_item(struct listing *listing, const struct record_type *type, const void *item)
@@ -270,6 +284,8 @@ static int print_item(struct listing *listing, const struct record_type *type, c
 	if (listing->cli->arguments.quiet && show_id(stdout, type, item))
 		return 0;
 	begin_table(listing); // of what is called by nothing, with --quiet, too
+	if (listing->table && listing->of_others)
+		table_user(listing->table, owner_of(type, item));
 	if (listing->table)
 		show_row(listing->table, listing->list->columns, type, item);
 	else if (output.format != FORMAT_CSV && listing->list->print)
@@ -288,6 +304,11 @@ static int print_page(struct listing *listing, const struct record_field *field,
 
 	if (listing->list == listing->cli->command && !listing->cli->arguments.watch)
 		output_page();
+	/* As the first page has it; programs that read CSV know which columns there are. */
+	for (size_t i = 0; !listing->table && output.format != FORMAT_CSV && i < n; i++)
+		listing->of_others |= owner_of(field->type, items[i]) != (int64_t) geteuid();
+	if (!listing->cli->arguments.quiet)
+		begin_table(listing);
 	for (size_t i = 0; status == 0 && i < n && listing->left > 0; i++, listing->left--)
 		status = print_item(listing, field->type, items[i]);
 	table_print(listing->table, stdout);
@@ -326,8 +347,6 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 	r = ellu_stream_method(cli->daemon, method_named(list->method)->qualified_name, request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
-	if (!cli->arguments.quiet)
-		begin_table(&listing);
 	status = print_pages(&listing, stream);
 	table_free(listing.table);
 	ellu_stream_close(stream);

@@ -227,10 +227,11 @@ int cli_open_output(const struct arguments *arguments, const char *path)
 	return r < 0 ? EXIT_USAGE : 0;
 }
 
-int cli_close_output(int status)
+int cli_close_output(int status, bool was_followed)
 {
-	/* How a task ended is told there, however it ended. */
-	const int r = output_close(status != EXIT_USAGE && status < EXIT_ERRORS);
+	/* How a task ended is told there, however it ended; of one that is followed, what came until Ctrl-C. */
+	const bool is_cut = was_followed && status == EXIT_INTERRUPTED;
+	const int r = output_close(status != EXIT_USAGE && (status < EXIT_ERRORS || is_cut), is_cut);
 	const int written = r < 0 ? ellu_error_exit_status(-EIO) : 0;
 
 	if (r == -EPIPE)

@@ -191,9 +191,10 @@ int cli_fail_file(int r, const struct complaint *complaint);
 
 /* As output_open(), after saying what is wrong: 0, or the exit status. */
 int cli_open_output(const struct arguments *arguments, const char *path);
-/* As output_close(), at the end; a file of --output is there only where the command succeeded. Returns `status`, or, in the place of 0, that of what went wrong, which it says.
+/* As output_close(), at the end; a file of --output is there only where the command succeeded, or where Ctrl-C
+ * ended what only followed. Returns `status`, or, in the place of 0, that of what went wrong, which it says.
  * A reader who has had enough is no error. */
-int cli_close_output(int status);
+int cli_close_output(int status, bool was_followed);
 
 /* Prints JSON on a line of its own, without anything that commands a terminal. As output_flush(). */
 int cli_put_json(const char *text);

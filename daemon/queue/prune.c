@@ -10,6 +10,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
+#include "proto/text/plural.h"
 
 #define DAY_SECONDS 86400
 
@@ -66,8 +67,8 @@ static const struct expired {
 	const char *noun;
 	size_t days; // where it stands among them
 } expired[_EXPIRY_MAX] = {
-	[EXPIRY_EXPERIMENTS] = { "experiments", offsetof(struct retention_days, experiments) },
-	[EXPIRY_TASKS] = { "tasks", offsetof(struct retention_days, tasks) },
+	[EXPIRY_EXPERIMENTS] = { "experiment", offsetof(struct retention_days, experiments) },
+	[EXPIRY_TASKS] = { "task", offsetof(struct retention_days, tasks) },
 };
 
 static int64_t days_of(const struct retention *retention, enum expiry_of what)
@@ -88,10 +89,11 @@ static void tell_expired(const struct retention *retention)
 	const char *noun = expired[op->what].noun;
 
 	if (op->request.result < 0)
-		log_warning("old %s could not be removed: %s", noun, op->request.fault.message);
+		log_warning("old %ss could not be removed: %s", noun, op->request.fault.message);
 	if (retention->n_expired)
-		log_notice("removed %" PRId64 " %s that ended more than %" PRId64 " days ago",
-			   retention->n_expired, noun, days_of(retention, op->what));
+		log_notice("removed %" PRId64 " %s%s that ended more than %" PRId64 " day%s ago", retention->n_expired, noun,
+			   plural_s(retention->n_expired), days_of(retention, op->what),
+			   plural_s(days_of(retention, op->what)));
 }
 
 static void next_expiry(struct retention *retention);
@@ -149,8 +151,9 @@ static void on_pruned(struct prune *prune)
 	if (prune->op.request.result < 0)
 		log_warning("old logs could not be pruned: %s", prune->op.request.fault.message);
 	else if (prune->ret_lines)
-		log_info("pruned %" PRId64 " log lines of %" PRId64 " tasks that ended more than %" PRId64
-			 " days ago", prune->ret_lines, prune->ret_tasks, retention->days.logs);
+		log_info("pruned %" PRId64 " log line%s of %" PRId64 " task%s that ended more than %" PRId64
+			 " day%s ago", prune->ret_lines, plural_s(prune->ret_lines), prune->ret_tasks,
+			 plural_s(prune->ret_tasks), retention->days.logs, plural_s(retention->days.logs));
 	store_request_done(&prune->op.request);
 	retention->at_work = false;
 	if (!prune->queue->stopping)

@@ -4,6 +4,7 @@
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/tasks/task.h"
+#include "proto/text/plural.h"
 
 /* The running time of a claim that ended with the daemon is what it can be shown to have been:
  * until its last recording, by the clock that no one sets.
@@ -64,7 +65,7 @@ static int recover_tasks(struct tx *tx)
 	if (r >= 0 && stranded.n > 0)
 		log_about(LOG_NOTICE, ABOUT(.message = LOG_TASKS_RECOVERED),
 			  "store: %" PRId64 " task%s ran when the daemon ended and will go on",
-			  stranded.n, stranded.n == 1 ? "" : "s");
+			  stranded.n, plural_s(stranded.n));
 	return r;
 }
 

@@ -160,6 +160,34 @@ START_TEST(interrupted)
 }
 END_TEST
 
+/* What is only followed is worth what came; where nothing did, the file stays. */
+START_TEST(watched)
+{
+	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
+	const char *events;
+	struct wire *wire;
+	long long id;
+
+	begin("good");
+	wire = daemon_connect(server);
+	id = experiment_submit(wire, &(struct experiment) { .rows = 1, .url = sim_url(sim) });
+	wire_call(wire, "PauseTask", "{'id':%lld}", id);
+	file_write(path, "mine");
+	for (int json = 0; json < 2; json++) {
+		struct command *watch = command_start_on_terminal(server, 80, 24, (const char *[]) {
+			"task", "watch", text("%lld", id), "-o", path, json ? "--json" : NULL, NULL });
+
+		command_await(watch, "is paused");
+		command_signal(watch, SIGINT);
+		ck_assert_int_eq(command_end(watch), 130);
+		events = file_read(path, NULL);
+		ck_assert_int_eq(strcmp(events, "mine") == 0, !json);
+	}
+	ck_assert_ptr_nonnull(strstr(events, "user"));
+	ck_alone(events);
+}
+END_TEST
+
 static const char *written(const char *name)
 {
 	const char *file = dir_path(folder, name);
@@ -185,5 +213,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(failure_leaves_it, a_task_that_failed, other_places, of_another, interrupted, name_says_format);
+	return RUN_SUITE(failure_leaves_it, a_task_that_failed, other_places, of_another, interrupted, watched, name_says_format);
 }

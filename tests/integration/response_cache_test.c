@@ -93,7 +93,7 @@ START_TEST(calls)
 	ck_assert_int_eq(daemon_stop(server), 0);
 	restart();
 	ck_assert(at_bool(ask_of("L", "Hello", CACHED), "cached"));
-	ck_assert_ptr_nonnull(strstr(COMMAND(server, 0, "status")->out, "1 answers of yours"));
+	ck_assert_ptr_nonnull(strstr(COMMAND(server, 0, "status")->out, "1 answer of yours"));
 	json_object_put(first);
 	json_object_put(again);
 	end();

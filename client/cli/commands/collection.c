@@ -11,6 +11,7 @@
 #include "client/cli/view/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/text/plural.h"
 
 /* The collection that the operand names. 0 with the reply to free, 1 when it is not there and a name was
  * given, or minus the exit status. */
@@ -128,12 +129,12 @@ static void print_imported(const struct import *import, const struct rows_upload
 	number_text(added, upload->added);
 	number_text(count, upload->variables_count);
 	if (upload->dropped > 0)
-		cli_note(import->cli, "Collection %s: %s rows added, %s repeated ones dropped; it has %s.",
-			 import->cli->arguments.operands[0], added,
-			 number_text(dropped, upload->dropped), count);
+		cli_note(import->cli, "Collection %s: %s row%s added, %s repeated one%s dropped; it has %s.",
+			 import->cli->arguments.operands[0], added, plural_s(upload->added),
+			 number_text(dropped, upload->dropped), plural_s(upload->dropped), count);
 	else
-		cli_note(import->cli, "Collection %s: %s rows added; it has %s.",
-			 import->cli->arguments.operands[0], added, count);
+		cli_note(import->cli, "Collection %s: %s row%s added; it has %s.",
+			 import->cli->arguments.operands[0], added, plural_s(upload->added), count);
 }
 
 /* The rows are open, and the daemon is there. */
@@ -378,7 +379,7 @@ int command_collection_remove_rows(struct cli *cli)
 		status = cli_print_json(method->reply, reply);
 	else
 		cli_note(cli, "%s row%s removed.", number_text(number, reply->removed),
-			 reply->removed == 1 ? "" : "s");
+			 plural_s(reply->removed));
 	ellu_free(reply);
 	return status;
 }

@@ -1,6 +1,4 @@
 /* elluminate cost: what was spent, in columns for what is told apart. */
-#include <inttypes.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "client/cli/call.h"
@@ -8,16 +6,12 @@
 
 #define BY_DEFAULT "user,project,model"
 
-/* By name, where there is one. */
 static void column_user(struct table *table, const void *item)
 {
 	const struct ellu_cost *cost = item;
-	const struct passwd *user = cost->owner_uid ? getpwuid((uid_t) *cost->owner_uid) : NULL;
 
-	if (user)
-		table_text(table, user->pw_name);
-	else if (cost->owner_uid)
-		table_printf(table, "%" PRId64, *cost->owner_uid);
+	if (cost->owner_uid)
+		table_user(table, *cost->owner_uid);
 	else
 		table_text(table, NULL);
 }

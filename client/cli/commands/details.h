@@ -211,7 +211,8 @@ static const char embed_details[] =
 static const char watch_details[] =
 	"With ID: until it ends. Without: a live view of all tasks that wait or run; q or Ctrl-C\n"
 	"leaves it. Where there is no terminal, or with --json, it prints what `elluminate\n"
-	"monitor` does. Watching never disturbs the tasks: they go on.";
+	"monitor` does. Watching never disturbs the tasks: they go on. A file of -o has what came\n"
+	"until Ctrl-C.";
 
 static const char cost_details[] =
 	"One's own, or everybody's to an administrator. A day is one of UTC, as in providers' bills.\n"

@@ -15,6 +15,7 @@
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
 #include "proto/text/money.h"
+#include "proto/text/plural.h"
 
 #define PREVIEWS 3 // prompts
 
@@ -340,9 +341,9 @@ static void print_plan(const struct dry_run *run)
 	}
 	print_estimate(run, &calls);
 	printf("%s case%s: %s%s call%s (%s to answer, %s to judge). Nothing was run.\n",
-	       number_text(cases, calls.cases), calls.cases == 1 ? "" : "s",
+	       number_text(cases, calls.cases), plural_s(calls.cases),
 	       some_may_be_there ? "at most " : "", number_text(total, calls.answers + calls.judgements),
-	       calls.answers + calls.judgements == 1 ? "" : "s",
+	       plural_s(calls.answers + calls.judgements),
 	       number_text(answers, calls.answers), number_text(judgements, calls.judgements));
 }
 

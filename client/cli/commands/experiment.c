@@ -10,6 +10,7 @@
 #include "client/cli/view/score_table.h"
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
+#include "proto/text/plural.h"
 
 #define VERDICTS_SCORES 8 // of the first evaluators
 
@@ -144,8 +145,9 @@ static int add_file(struct cli *cli, struct answers *answers, const char *path)
 		status = take_file(answers, rows);
 	rows_free(rows);
 	if (status == 0)
-		cli_note(cli, "%s answers added, %s were there already.", number_text(added, answers->added),
-			 number_text(present, answers->present));
+		cli_note(cli, "%s answer%s added, %s %s there already.", number_text(added, answers->added),
+			 plural_s(answers->added), number_text(present, answers->present),
+			 answers->present == 1 ? "was" : "were");
 	return status;
 }
 

@@ -10,6 +10,7 @@
 #include "client/cli/view/output.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/text/plural.h"
 
 struct export {
 	struct cli *cli;
@@ -533,11 +534,11 @@ static int export_archive(struct cli *cli)
 	if (status == 0)
 		status = export_experiment(&export, experiment);
 	if (status == 0)
-		cli_note(cli, "Exported: %s cases, %s answers.", number_text(cases, export.n_rows),
-			 number_text(answers, export.n_responses));
+		cli_note(cli, "Exported: %s case%s, %s answer%s.", number_text(cases, export.n_rows), plural_s(export.n_rows),
+			 number_text(answers, export.n_responses), plural_s(export.n_responses));
 	if (status == 0 && export.n_left > 0)
-		cli_note(cli, "%s answers are left out: no message could hold them.",
-			 number_text(answers, export.n_left));
+		cli_note(cli, "%s answer%s left out: no message could hold %s.", number_text(answers, export.n_left),
+			 export.n_left == 1 ? " is" : "s are", export.n_left == 1 ? "it" : "them");
 	json_object_put(experiment);
 	done(&export);
 	return status;
@@ -584,7 +585,7 @@ int archive_export_collection(struct cli *cli)
 	if (status == 0)
 		status = write_archive(&export);
 	if (status == 0)
-		cli_note(cli, "Exported: %s row%s.", number_text(rows, export.n_rows), export.n_rows == 1 ? "" : "s");
+		cli_note(cli, "Exported: %s row%s.", number_text(rows, export.n_rows), plural_s(export.n_rows));
 	json_object_put(collection);
 	done(&export);
 	return status;

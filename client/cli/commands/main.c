@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 		status = check_format(&cli.arguments, command);
 	if (status != 0) {
 		options_done(&cli.arguments);
-		return cli_close_output(status);
+		return cli_close_output(status, /* was_followed= */ false);
 	}
 	if (cli.arguments.help) {
 		help_print(stdout, cli.commands, command, cli.arguments.group);
@@ -92,5 +92,5 @@ int main(int argc, char **argv)
 	}
 	ellu_close(cli.daemon);
 	options_done(&cli.arguments);
-	return cli_close_output(status);
+	return cli_close_output(status, command && command->follows);
 }

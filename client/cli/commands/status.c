@@ -5,6 +5,7 @@
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
+#include "proto/text/plural.h"
 
 static const struct column endpoint_columns[] = {
 	{ ">IN FLIGHT", "in_flight", NULL }, { ">WAITING", "waiting", NULL },
@@ -93,20 +94,22 @@ void print_status(const struct cli *cli, const void *reply)
 	       (long long) queue->max_running_per_user, (long long) queue->pending,
 	       (long long) queue->max_pending, (long long) queue->on_hold,
 	       queue->draining ? ", DRAINING: none is started" : "");
-	printf("Workers    %zu, with %lld tasks and %lld cases\n", status->n_workers, tasks, cases);
+	printf("Workers    %zu, with %lld task%s and %lld case%s\n", status->n_workers, tasks, plural_s(tasks),
+	       cases, plural_s(cases));
 	printf("Storage    ");
 	text_print(stdout, storage->state_dir);
 	printf(", %.1f MiB, %s MiB free%s\n", (double) storage->database_bytes / 1048576,
 	       number_text(a, storage->free_bytes / 1048576), storage->full ? ", FULL" : "");
-	printf("           %s operations in %s commits, the slowest %.1f ms and %.1f ms\n",
-	       number_text(a, storage->operations), number_text(b, storage->commits),
+	printf("           %s operation%s in %s commit%s, the slowest %.1f ms and %.1f ms\n",
+	       number_text(a, storage->operations), plural_s(storage->operations),
+	       number_text(b, storage->commits), plural_s(storage->commits),
 	       storage->slowest_operation_seconds * 1e3, storage->slowest_commit_seconds * 1e3);
 	if (status->response_cache->answers > 0)
-		printf("Cache      %s answers of yours, %.1f of %.0f MiB, given again %s times\n",
-		       number_text(a, status->response_cache->answers),
+		printf("Cache      %s answer%s of yours, %.1f of %.0f MiB, given again %s time%s\n",
+		       number_text(a, status->response_cache->answers), plural_s(status->response_cache->answers),
 		       (double) status->response_cache->size_bytes / 1048576,
 		       (double) status->response_cache->limit_bytes / 1048576,
-		       number_text(b, status->response_cache->hits));
+		       number_text(b, status->response_cache->hits), plural_s(status->response_cache->hits));
 	printf("Socket     ");
 	text_print(stdout, status->front->socket);
 	printf("%s%s%s\n", status->front->bus ? ", and the " : "", status->front->bus ? status->front->bus : "",
@@ -114,8 +117,8 @@ void print_status(const struct cli *cli, const void *reply)
 	if (status->front->http)
 		printf("%-11s%s\n", "HTTP", status->front->http);
 	printf("Clients    %lld connection%s, %lld watcher%s\n", (long long) status->front->connections,
-	       status->front->connections == 1 ? "" : "s", (long long) status->front->watchers,
-	       status->front->watchers == 1 ? "" : "s");
+	       plural_s(status->front->connections), (long long) status->front->watchers,
+	       plural_s(status->front->watchers));
 	if (status->prices_date)
 		printf("Prices     list prices of %s\n", status->prices_date);
 	printf("Log        ");

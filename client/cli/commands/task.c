@@ -10,6 +10,7 @@
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
 #include "proto/text/money.h"
+#include "proto/text/plural.h"
 
 void column_status(struct table *table, const void *item)
 {
@@ -83,8 +84,8 @@ void print_pruned(const struct cli *cli, const void *reply)
 	char tasks[32], lines[32];
 
 	(void) cli;
-	printf("Removed %s lines of the logs of %s tasks.\n", number_text(lines, pruned->lines),
-	       number_text(tasks, pruned->tasks));
+	printf("Removed %s line%s of the logs of %s task%s.\n", number_text(lines, pruned->lines),
+	       plural_s(pruned->lines), number_text(tasks, pruned->tasks), plural_s(pruned->tasks));
 }
 
 void print_drained(const struct cli *cli, const void *reply)

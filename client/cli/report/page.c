@@ -15,6 +15,7 @@
 #include "client/cli/view/text.h"
 #include "proto/json/json_build.h"
 #include "proto/text/money.h"
+#include "proto/text/plural.h"
 #include "report_page_css.h"
 #include "report_page_js.h"
 
@@ -352,8 +353,8 @@ static void write_experiment(FILE *out, const struct reported *reported)
 
 	fprintf(out, "<section class=experiment><h2>");
 	report_escape(out, experiment->name);
-	fprintf(out, "</h2><p class=soft>Experiment %" PRId64 ", %" PRId64 " cases", experiment->id,
-		experiment->total_cases);
+	fprintf(out, "</h2><p class=soft>Experiment %" PRId64 ", %" PRId64 " case%s", experiment->id,
+		experiment->total_cases, plural_s(experiment->total_cases));
 	if (experiment->n_epochs > 1)
 		fprintf(out, ", %" PRId64 " epochs", experiment->n_epochs);
 	fputs("</p>", out);
@@ -417,7 +418,8 @@ static void write_cases(FILE *out, const struct report *report, const struct rep
 	}
 	fputs("</div>", out);
 	if (left_out > 0)
-		fprintf(out, "<p class=soft>%" PRId64 " more cases are left out; --limit shows them.</p>", left_out);
+		fprintf(out, "<p class=soft>%" PRId64 " more case%s left out; --limit shows %s.</p>", left_out,
+			left_out == 1 ? " is" : "s are", left_out == 1 ? "it" : "them");
 }
 
 static const char compared_criteria_head[] =

@@ -1,4 +1,5 @@
 #include "client/cli/report/pairs.h"
+#include "proto/text/plural.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,8 +37,8 @@ void pairs_print(FILE *out, const struct ellu_paired_difference *paired)
 		fputs("no row was decided in both", out);
 		return;
 	}
-	fprintf(out, "of %lld rows that both have decided %lld came out better, %lld worse (p = %.2g",
-		(long long) paired->rows, (long long) paired->better, (long long) paired->worse, paired->p);
+	fprintf(out, "of %lld row%s that both have decided %lld came out better, %lld worse (p = %.2g",
+		(long long) paired->rows, plural_s(paired->rows), (long long) paired->better, (long long) paired->worse, paired->p);
 	if (paired->p_holm > paired->p)
 		fprintf(out, "; %.2g among all that are compared", paired->p_holm);
 	fputc(')', out);

@@ -11,6 +11,7 @@
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
+#include "proto/text/plural.h"
 
 #define MARKDOWN_CASES 20 // that went wrong, of each experiment
 #define MARKDOWN_BYTES 200 // of an answer
@@ -131,8 +132,8 @@ static void markdown_experiment(FILE *out, const struct reported *reported)
 
 	fputs("## ", out);
 	write_cell(out, reported->experiment->name);
-	fprintf(out, "\n\n**%s** of %" PRId64 " responses %s (95 %% interval %s).%s\n\n",
-		share_text(share, success.value), results->responses, report_success(results),
+	fprintf(out, "\n\n**%s** of %" PRId64 " response%s %s (95 %% interval %s).%s\n\n",
+		share_text(share, success.value), results->responses, plural_s(results->responses), report_success(results),
 		interval_text(interval, &success),
 		results->simulated ? " *Simulated: not from a real model.*" : "");
 	fputs("| criterion | YES | 95 % interval |\n| --- | ---: | ---: |\n", out);
@@ -157,8 +158,9 @@ static void markdown_trust(FILE *out, const struct ellu_get_judge_agreement_repl
 	if (trust->all->accuracy->n_total > 0) {
 		const struct estimate accuracy = estimate_of(trust->all->accuracy);
 
-		fprintf(out, "\nThe judge says what people say in %s of %" PRId64 " verdicts (95 %% interval %s)",
+		fprintf(out, "\nThe judge says what people say in %s of %" PRId64 " verdict%s (95 %% interval %s)",
 			share_text(share, accuracy.value), trust->all->accuracy->n_total,
+			plural_s(trust->all->accuracy->n_total),
 			interval_text(text, &accuracy));
 		fprintf(out, "; kappa %s, %" PRId64 " wrong YES, %" PRId64 " wrong NO.\n",
 			coefficient_text(text, trust->all->kappa, trust->all->kappa_low, trust->all->kappa_high),
@@ -184,8 +186,8 @@ static void markdown_cases(FILE *out, const struct reported *reported)
 
 	if (wrong == 0)
 		return;
-	fprintf(out, "\n<details><summary>%" PRId64 " cases went wrong</summary>\n\n"
-		     "| row | epoch | outcome | criterion | answer |\n| ---: | ---: | --- | --- | --- |\n", wrong);
+	fprintf(out, "\n<details><summary>%" PRId64 " case%s went wrong</summary>\n\n"
+		     "| row | epoch | outcome | criterion | answer |\n| ---: | ---: | --- | --- | --- |\n", wrong, plural_s(wrong));
 	for (enum outcome outcome = 0; outcome < OUTCOME_MET; outcome++)
 		report_copy(reported->cases[outcome], out);
 	fputs("\n</details>\n", out);

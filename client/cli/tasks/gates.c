@@ -9,6 +9,7 @@
 #include "client/cli/call.h"
 #include "client/cli/report/pairs.h"
 #include "client/cli/view/show.h"
+#include "proto/text/plural.h"
 
 #define CHANCE_MAX 0.05 // a regression that chance alone brings more often is none
 
@@ -168,8 +169,8 @@ static int check_scored(const char *name, const struct ellu_compared_evaluator *
 
 	if (!paired || paired->worse <= paired->better || paired->p_holm >= CHANCE_MAX)
 		return 0;
-	return below("By %s this is a regression from %s: of %lld rows %lld have a lower score, %lld a higher one "
-		     "(p = %.2g, below %g).", evaluator->evaluator, name, (long long) paired->rows,
+	return below("By %s this is a regression from %s: of %lld row%s %lld have a lower score, %lld a higher one "
+		     "(p = %.2g, below %g).", evaluator->evaluator, name, (long long) paired->rows, plural_s(paired->rows),
 		     (long long) paired->worse, (long long) paired->better, paired->p_holm, CHANCE_MAX);
 }
 

@@ -14,6 +14,7 @@
 #include "proto/generated/interface.h"
 #include "proto/provider.h"
 #include "proto/text/money.h"
+#include "proto/text/plural.h"
 
 /* ---- What a model makes up ---- */
 
@@ -37,7 +38,7 @@ static int print_generation(const struct cli *cli, const struct ellu_generation_
 		cli_note(cli, "Simulated: this was made up by the built-in simulated model.");
 	show_criteria(stdout, made->criteria, made->n_criteria);
 	if (made->collection_id)
-		printf("%" PRId64 " rows were added.\n", made->added);
+		printf("%" PRId64 " row%s added.\n", made->added, made->added == 1 ? " was" : "s were");
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "client/cli/view/output.h"
 #include "client/cli/view/show.h"
 #include "client/cli/view/text.h"
+#include "proto/text/plural.h"
 
 static void add_number(struct table *table, int64_t number)
 {
@@ -76,10 +77,11 @@ static void print_pair(const struct ellu_preference_result *result, const struct
 	fputs(" before ", stdout);
 	text_print(stdout, name_of(result, pair->other_experiment_id));
 	if (!pair->share->value) {
-		printf(": nothing came out of %lld cases\n", (long long) pair->n_total);
+		printf(": nothing came out of %lld case%s\n", (long long) pair->n_total, plural_s(pair->n_total));
 		return;
 	}
-	printf(" in %s of %lld cases", proportion_text(text, pair->share), (long long) pair->n_scored);
+	printf(" in %s of %lld case%s", proportion_text(text, pair->share), (long long) pair->n_scored,
+	       plural_s(pair->n_scored));
 	if (pair->n_scored < pair->n_total)
 		printf(" (%lld failed)", (long long) (pair->n_total - pair->n_scored));
 	printf(", p = %.2g\n  %lld tied, each half a case", pair->p, (long long) pair->tied);

@@ -19,6 +19,7 @@
 #include "client/cli/view/show.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
+#include "proto/text/plural.h"
 
 enum member { MANIFEST, ROWS, RESPONSES, _MEMBER_MAX };
 
@@ -523,7 +524,8 @@ static int show(struct archive *archive)
 
 	if (r < 0)
 		return -r;
-	cli_note(archive->cli, "Experiment %s: %s answers.", archive->name, number_text(number, archive->n_responses));
+	cli_note(archive->cli, "Experiment %s: %s answer%s.", archive->name, number_text(number, archive->n_responses),
+		 plural_s(archive->n_responses));
 	if (!reply->experiment->results)
 		cli_note(archive->cli, "Not all is there: elluminate experiment run %lld asks for the rest.",
 			 (long long) archive->id);

@@ -10,6 +10,7 @@
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
+#include "proto/text/plural.h"
 
 #define TELL_ROWS 50000 // how often an upload says how far it is
 
@@ -185,7 +186,8 @@ static void tell(struct sending *sending, int64_t n)
 	char sent[32];
 
 	if ((sending->n_sent + n) / TELL_ROWS > sending->n_sent / TELL_ROWS)
-		cli_note(sending->cli, "%s rows uploaded.", number_text(sent, sending->n_sent + n));
+		cli_note(sending->cli, "%s row%s uploaded.", number_text(sent, sending->n_sent + n),
+			 plural_s(sending->n_sent + n));
 	sending->n_sent += n;
 }
 
@@ -470,9 +472,9 @@ static int bring_rows(struct sync *sync, const struct ellu_collection *wanted)
 		return status;
 	number_text(now, sync->n_stored);
 	if (!sync->stored)
-		cli_note(sync->cli, "Collection %s: new, %s rows.", sync->name, now);
+		cli_note(sync->cli, "Collection %s: new, %s row%s.", sync->name, now, plural_s(sync->n_stored));
 	else if (sync->stored->variables_count)
-		cli_note(sync->cli, "Collection %s: %s rows instead of %s.", sync->name, now,
+		cli_note(sync->cli, "Collection %s: %s row%s instead of %s.", sync->name, now, plural_s(sync->n_stored),
 			 number_text(before, *sync->stored->variables_count));
 	return 0;
 }

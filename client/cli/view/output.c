@@ -191,13 +191,13 @@ int output_flush(void)
 	return failure == 0 ? 0 : ellu_error_exit_status(-EIO);
 }
 
-int output_close(bool keep)
+int output_close(bool keep, bool unless_empty)
 {
 	int r;
 
 	(void) output_flush();
 	/* A report is whole, or not there. */
-	if (output.format >= FORMAT_HTML && lseek(STDOUT_FILENO, 0, SEEK_CUR) == 0)
+	if ((unless_empty || output.format >= FORMAT_HTML) && lseek(STDOUT_FILENO, 0, SEEK_CUR) == 0)
 		keep = false;
 	r = output_file_close(keep && failure == 0);
 	failure = failure ? failure : r;

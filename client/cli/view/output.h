@@ -55,9 +55,9 @@ void output_page(void);
 /* Hands over what was printed. 0, or the exit status; that it could not be written is said in the end. */
 int output_flush(void);
 
-/* The same at the end, and waits for the pager; `keep`: the file takes its place. 0, or negative: what was
- * printed did not all get out. */
-int output_close(bool keep);
+/* The same at the end, and waits for the pager; `keep`: the file takes its place, with `unless_empty` only if
+ * something was printed. 0, or negative: what was printed did not all get out. */
+int output_close(bool keep, bool unless_empty);
 
 /* A document, or a document a line. */
 bool output_is_json(void);

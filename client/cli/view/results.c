@@ -8,6 +8,7 @@
 #include "client/cli/view/text.h"
 #include "proto/provider.h"
 #include "proto/text/money.h"
+#include "proto/text/plural.h"
 
 void proportion_add_numbers(struct table *table, const struct ellu_proportion *proportion)
 {
@@ -130,7 +131,7 @@ static void print_count(FILE *out, const char *what, int64_t count, int64_t fail
 {
 	char a[32], b[32];
 
-	fprintf(out, "%s %s%s", number_text(a, count), what, count == 1 ? "" : "s");
+	fprintf(out, "%s %s%s", number_text(a, count), what, plural_s(count));
 	if (failed > 0)
 		fprintf(out, " (%s failed)", number_text(b, failed));
 }
@@ -164,7 +165,7 @@ static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_c
 			number_text(text, undecided), undecided == 1 ? " is" : "s are", off);
 	for (size_t i = 0; i < n; i++) {
 		fprintf(out, "%s%s %s%s failed: ", on, number_text(text, errors[i]->count),
-			errors[i]->item, errors[i]->count == 1 ? "" : "s");
+			errors[i]->item, plural_s(errors[i]->count));
 		text_print(out, errors[i]->error->message);
 		fprintf(out, "%s\n", off);
 	}
@@ -275,7 +276,8 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_rows(out, results);
 	print_answered_by(out, results);
 	if (results->cached_responses)
-		fprintf(out, "%-14s %s answers\n", "From the cache", number_text(number, *results->cached_responses));
+		fprintf(out, "%-14s %s answer%s\n", "From the cache", number_text(number, *results->cached_responses),
+			plural_s(*results->cached_responses));
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");
@@ -396,7 +398,7 @@ static void print_head(FILE *out, const struct ellu_experiment *experiment)
 	text_print(out, experiment->name);
 	fprintf(out, "%s  (experiment %lld, %s case%s", meaning_off(&output, MEANING_TITLE),
 		(long long) experiment->id, number_text(cases, experiment->total_cases),
-		experiment->total_cases == 1 ? "" : "s");
+		plural_s(experiment->total_cases));
 	if (experiment->n_epochs > 1)
 		fprintf(out, ", %s epochs", number_text(epochs, experiment->n_epochs));
 	fputs(")\n", out);
@@ -406,9 +408,9 @@ static void print_head(FILE *out, const struct ellu_experiment *experiment)
 	if (experiment->taken_over_responses > 0)
 		fprintf(out, "%s answer%s and %s verdict%s taken over from earlier runs.\n",
 			number_text(cases, experiment->taken_over_responses),
-			experiment->taken_over_responses == 1 ? "" : "s",
+			plural_s(experiment->taken_over_responses),
 			number_text(epochs, experiment->taken_over_ratings),
-			experiment->taken_over_ratings == 1 ? "" : "s");
+			plural_s(experiment->taken_over_ratings));
 }
 
 void results_print(FILE *out, const struct ellu_experiment *experiment)

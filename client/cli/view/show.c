@@ -7,6 +7,7 @@
 #include "client/cli/view/text.h"
 #include "proto/generated/interface.h"
 #include "proto/text/money.h"
+#include "proto/text/plural.h"
 
 #define NAME_COLUMNS 12 // at least
 
@@ -75,8 +76,9 @@ static void print_task_result(FILE *out, const struct ellu_task_result *result)
 	if (result->call && result->call->text)
 		fputs(result->call->text, out);
 	else if (result->embedding)
-		fprintf(out, "%zu vectors of %lld numbers", result->embedding->n_embeddings,
-			(long long) result->embedding->dimensions);
+		fprintf(out, "%zu vector%s of %lld number%s", result->embedding->n_embeddings,
+			plural_s((int64_t) result->embedding->n_embeddings), (long long) result->embedding->dimensions,
+			plural_s(result->embedding->dimensions));
 	else if (result->test)
 		fprintf(out, "%s, in %s", result->test->model, duration_text(text, result->test->latency_seconds));
 }

@@ -1,6 +1,7 @@
 #include "client/cli/view/table.h"
 
 #include <ctype.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -87,6 +88,16 @@ void table_printf(struct table *table, const char *format, ...)
 		text = NULL;
 	va_end(arguments);
 	add(table, text);
+}
+
+void table_user(struct table *table, int64_t uid)
+{
+	const struct passwd *user = getpwuid((uid_t) uid);
+
+	if (user)
+		table_text(table, user->pw_name);
+	else
+		table_printf(table, "%lld", (long long) uid);
 }
 
 void table_known(struct table *table, const double *number)

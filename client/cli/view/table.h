@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "client/cli/view/output.h"
@@ -22,6 +23,8 @@ void table_column(struct table *table, const char *title);
 /* The next cell, row by row; NULL is an empty one. Without memory the table prints nothing. */
 void table_text(struct table *table, const char *text);
 __attribute__((format(printf, 2, 3))) void table_printf(struct table *table, const char *format, ...);
+/* A user, by name where there is one. */
+void table_user(struct table *table, int64_t uid);
 /* For programs: a number, or an empty cell. */
 void table_known(struct table *table, const double *number);
 

@@ -7,6 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/work/experiment/batching_state.h"
+#include "proto/text/plural.h"
 
 /* What a provider takes is more than this by far; a run holds no more of it. */
 #define BATCH_ITEMS_MAX 2000
@@ -119,7 +120,8 @@ static void give_up(const struct batching *batching, struct open_case *open_case
 {
 	struct fault *fault = &open_case->asking.call.fault;
 
-	fault_set(fault, ELLU_E_BACKEND_UNAVAILABLE, "%" PRId64 " batches did not answer it%s%s", tries(batching),
+	fault_set(fault, ELLU_E_BACKEND_UNAVAILABLE, "%" PRId64 " batch%s did not answer it%s%s", tries(batching),
+		  tries(batching) == 1 ? "" : "es",
 		  batching->last_words[0] ? "; the last word was: " : "", batching->last_words);
 	case_set_no_usage(open_case);
 	case_fail(open_case, fault);

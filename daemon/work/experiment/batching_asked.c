@@ -5,6 +5,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/work/experiment/batching_state.h"
+#include "proto/text/plural.h"
 
 #define COLLECTS_MAX 3 // of results that are not all there
 
@@ -12,8 +13,9 @@ static void say(struct batching *batching, const char *what)
 {
 	const struct given *given = batching->now;
 
-	run_log_line(&batching_run(batching)->log, "%s %s of %" PRId64 " cases %s",
-		     batching->run->spec->config->provider, given->provider_id, given->n_items, what);
+	run_log_line(&batching_run(batching)->log, "%s %s of %" PRId64 " case%s %s",
+		     batching->run->spec->config->provider, given->provider_id, given->n_items,
+		     plural_s(given->n_items), what);
 }
 
 static void on_asked(struct provider_batch *ask);

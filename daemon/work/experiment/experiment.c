@@ -8,6 +8,7 @@
 #include "daemon/work/experiment/experiment.h"
 #include "daemon/work/judging/judge.h"
 #include "proto/content/template.h"
+#include "proto/text/plural.h"
 #include "proto/text/utf8.h"
 
 /* ---- The end ---- */
@@ -174,9 +175,9 @@ static void describe(struct experiment_run *run)
 	const struct ellu_llm_config *config = spec->config;
 
 	if (spec->taken_over_responses > 0)
-		run_log_line(&run->base.log, "%" PRId64 " answers and %" PRId64 " verdicts are taken over "
-			     "from earlier runs: nothing is asked for them", spec->taken_over_responses,
-			     spec->taken_over_ratings);
+		run_log_line(&run->base.log, "%" PRId64 " answer%s and %" PRId64 " verdict%s taken over from earlier runs: "
+			     "nothing is asked for them", spec->taken_over_responses, plural_s(spec->taken_over_responses),
+			     spec->taken_over_ratings, plural_s(spec->taken_over_ratings));
 	if (params && params->max_connections && config && config->max_connections &&
 	    *config->max_connections < *params->max_connections)
 		run_log_line(&run->base.log,

@@ -93,7 +93,7 @@ expect 0 task list --json
 [ "$(grep -c '"id":' out)" = 1 ] || fail "an unchanged experiment ran again"
 printf 'topic\ncoffee\n' >topics.csv
 expect 0 run good.json
-says err 'Collection Topics: 1 rows instead of 3.'
+says err 'Collection Topics: 1 row instead of 3.'
 says out 'Sample #2'
 expect 0 run good.json --detach --json
 says out '^{"task":{"id":'
