@@ -460,6 +460,12 @@ START_TEST(agents)
 	ck_assert_int_eq(at_int(json, "created_responses"), 2);
 	ck_assert_int_eq(at_count(json, "errors"), 3);
 	ck_assert(!at_has(json, "evaluation_task_id"));
+	/* A step may be silent. */
+	json = POST(200, PROJECT "/experiments/2/agent-results", "{'evaluate':false,'results':[{'task_id':7,"
+		    "'trajectory':{'schema_version':'ATIF-v1.7','steps':[{'source':'user','message':'Go.'},"
+		    "{'source':'agent'},{'source':'agent','message':'Gone.'}]}}]}");
+	ck_assert_int_eq(at_int(json, "created_responses"), 1);
+	ck_assert_int_eq(at_count(json, "errors"), 0);
 	json = GET(200, PROJECT "/responses?experiment_id=2");
 	ck_assert_str_eq(at_text(json, "items.0.error"), "It broke.");
 	ck_assert_str_eq(at_text(json, "items.1.messages.0.content"), "Done.");

@@ -28,6 +28,14 @@ static json_object *content_of(struct json_maker *maker, json_object *content)
 	return made;
 }
 
+/* A message says something, if only nothing. */
+static json_object *words_of(struct json_maker *maker, json_object *content)
+{
+	json_object *words = content_of(maker, content);
+
+	return words ? words : make_text(maker, "");
+}
+
 static json_object *calls_of(struct json_maker *maker, json_object *given)
 {
 	json_object *calls = make_array(maker);
@@ -54,7 +62,8 @@ static void add_step(struct json_maker *maker, json_object *messages, json_objec
 	const char *source = member_text(step, "source");
 
 	put_text(maker, message, "role", source && strcmp(source, "agent") != 0 ? source : "assistant");
-	put(maker, message, "content", content_of(maker, member(step, "message")));
+	put(maker, message, "content", array_length(calls) > 0 ? content_of(maker, member(step, "message")) :
+								 words_of(maker, member(step, "message")));
 	if (array_length(calls) > 0)
 		put(maker, message, "tool_calls", calls_of(maker, calls));
 	append(maker, messages, message);
@@ -66,7 +75,7 @@ static void add_step(struct json_maker *maker, json_object *messages, json_objec
 		message = make_object(maker);
 		put_text(maker, message, "role", "tool");
 		put_copy(maker, message, "tool_call_id", one, "source_call_id");
-		put(maker, message, "content", content_of(maker, member(one, "content")));
+		put(maker, message, "content", words_of(maker, member(one, "content")));
 		append(maker, messages, message);
 	}
 }
