@@ -1,12 +1,16 @@
 /* Listings: pages, cursors, counts, and what filters leave out. */
 #include <math.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
+#include "tests/harness/command.h"
 #include "tests/harness/suite.h"
+#include "tests/harness/users.h"
 
 static struct daemon *server;
 static struct wire *wire;
@@ -342,7 +346,33 @@ START_TEST(strict_readers)
 }
 END_TEST
 
+/* Whose tasks and projects an administrator sees, once they are not all his own. */
+START_TEST(lists_tell_whose)
+{
+	static const char *const groups[] = { "task", "project" };
+	struct passwd *other = getpwuid(OTHER_UID);
+
+	if (geteuid() != 0)
+		return; // nobody else can be one of the others
+	server = daemon_start_system();
+	wire = daemon_connect(server);
+	experiment_run(wire, &(struct experiment) { .rows = 1 });
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_ptr_null(strstr(COMMAND(server, 0, groups[i], "list")->out, "USER"));
+	experiment_run(connect_as(server, OTHER_UID), &(struct experiment) { .rows = 1 });
+	for (size_t i = 0; i < 2; i++) {
+		const char *said = COMMAND(server, 0, groups[i], "list")->out;
+
+		ck_assert(strncmp(said, "USER ", 5) == 0);
+		ck_assert_ptr_nonnull(strstr(said, "root "));
+		ck_assert_ptr_nonnull(strstr(said, other ? other->pw_name : text("%d", OTHER_UID)));
+		ck_assert_ptr_null(strstr(COMMAND(server, 0, groups[i], "list", "--format", "csv")->out, "USER"));
+	}
+	ck_assert_int_eq(daemon_stop(server), 0);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(pages, strict_readers, filters, ranges_and_ranks, long_prompts, task_filters);
+	return RUN_SUITE(pages, strict_readers, filters, ranges_and_ranks, long_prompts, task_filters, lists_tell_whose);
 }

@@ -164,6 +164,23 @@ START_TEST(models)
 }
 END_TEST
 
+/* A text that begins as a list of contexts would is one, if it is not such a list to its end. */
+START_TEST(contexts_that_are_texts)
+{
+	const char *question;
+	struct sim *judges;
+
+	begin();
+	judges = add_sim("judges");
+	run("'name':'Found','collection':{'content':{'name':'Found','variables':[{'said':'By tram.',"
+	    "'contexts':'[1] Trams stop in front.'}]}},'response_column':'said','rating_llm_config':{'ref':"
+	    "{'name':'judges'}},'evaluators':[{'evaluator':{'name':'Faithfulness'}}]", "SUCCESS");
+	question = at_text(json_must_parse(at_text(sim_requests(judges, 1), "requests.0.body")), "messages.1.content");
+	ck_assert_ptr_nonnull(strstr(question, "[1] Trams stop in front."));
+	end();
+}
+END_TEST
+
 static const struct {
 	const char *evaluators, *parameter;
 } wrong[] = {
@@ -478,5 +495,5 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(functions, models, missing_inputs, resumed, again, other_evaluators, compared, panel, refused_key, commands);
+	return RUN_SUITE(functions, models, contexts_that_are_texts, missing_inputs, resumed, again, other_evaluators, compared, panel, refused_key, commands);
 }
