@@ -104,6 +104,9 @@ static int join_user(struct work_run *run)
 	}
 	run->user = user;
 	run->next = user->runs;
+	run->link = &user->runs;
+	if (run->next)
+		run->next->link = &run->next;
 	user->runs = run;
 	return 0;
 }
@@ -111,11 +114,10 @@ static int join_user(struct work_run *run)
 static void leave_user(struct work_run *run)
 {
 	struct work_user *user = run->user, **link = &run->work->users;
-	struct work_run **runs = &user->runs;
 
-	while (*runs != run)
-		runs = &(*runs)->next;
-	*runs = run->next;
+	*run->link = run->next;
+	if (run->next)
+		run->next->link = run->link;
 	if (user->runs)
 		return;
 	while (*link != user)

@@ -80,7 +80,7 @@ struct work_user {
 struct work_run {
 	struct work *work;
 	struct work_user *user;
-	struct work_run *next; // work_user::runs
+	struct work_run *next, **link; // work_user::runs, and what points here
 	struct worker *worker;
 	struct work_task task;
 	const struct worker_events *events;
