@@ -20,7 +20,11 @@ int scorers_init(struct scorers *scorers, struct run *run, const struct run_spec
 
 	scorers->run = run;
 	scorers->spec = spec;
-	for (size_t i = 0; r >= 0 && i < spec->n_configs; i++)
+	scorers->items = arena_array(&run->arena, spec->n_configs, sizeof(*scorers->items));
+	if (!scorers->items)
+		return fault_oom(fault);
+	scorers->n = spec->n_configs;
+	for (size_t i = 0; r >= 0 && i < scorers->n; i++)
 		r = model_init(&scorers->items[i], run, &run->routes[RUN_OWN_ROUTES + i], spec->configs[i].config,
 			       &spec->configs[i].taken, fault);
 	return r;
@@ -28,13 +32,13 @@ int scorers_init(struct scorers *scorers, struct run *run, const struct run_spec
 
 void scorers_done(struct scorers *scorers)
 {
-	for (size_t i = 0; i < RUN_CONFIGS_MAX; i++)
+	for (size_t i = 0; i < scorers->n; i++)
 		model_done(&scorers->items[i]);
 }
 
 void scorers_tune(struct scorers *scorers)
 {
-	for (size_t i = 0; i < scorers->spec->n_configs; i++)
+	for (size_t i = 0; i < scorers->n; i++)
 		scorers->items[i].route->cap = run_cap_of(scorers->run, scorers->items[i].config);
 }
 

@@ -20,7 +20,8 @@
 struct scorers {
 	struct run *run;
 	const struct run_spec *spec;
-	struct model items[RUN_CONFIGS_MAX];
+	struct model *items; // of the run's memory
+	size_t n;
 };
 
 /* The fault of the first config that is none. */

@@ -86,12 +86,14 @@ static int read_request(struct call_run *run, struct fault *fault)
 static int begin_chain(struct call_run *run, struct fault *fault)
 {
 	static const int64_t none = 0;
+	int r;
 
 	run->own = *run->base.spec->config;
 	if (is_test(run))
 		run->own.max_retries = &none;
-	run->chain = (struct chain){ .models = run->answerers.items, .n = 1 + run->base.spec->n_fallbacks };
-	return answerers_init(&run->answerers, &run->base, run->base.spec, &run->own, fault);
+	r = answerers_init(&run->answerers, &run->base, run->base.spec, &run->own, fault);
+	run->chain = (struct chain){ .models = run->answerers.items, .n = run->answerers.n };
+	return r;
 }
 
 static int render(struct call_run *run, struct fault *fault)

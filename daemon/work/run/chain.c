@@ -25,11 +25,15 @@ void model_done(struct model *model)
 int answerers_init(struct answerers *answerers, struct run *run, const struct run_spec *spec,
 		   const struct ellu_llm_config *own, struct fault *fault)
 {
-	int r = 0;
+	int r;
 
-	answerers->n = own ? 1 + spec->n_fallbacks : 0;
-	if (own)
-		r = model_init(&answerers->items[0], run, &run->routes[0], own, &spec->taken, fault);
+	if (!own)
+		return 0;
+	answerers->items = arena_array(&run->arena, 1 + spec->n_fallbacks, sizeof(*answerers->items));
+	if (!answerers->items)
+		return fault_oom(fault);
+	answerers->n = 1 + spec->n_fallbacks;
+	r = model_init(&answerers->items[0], run, &run->routes[0], own, &spec->taken, fault);
 	answerers->items[0].identity = spec->config_identity;
 	for (size_t i = 1; r >= 0 && i < answerers->n; i++) {
 		const struct run_config *config = &spec->fallbacks[i - 1];

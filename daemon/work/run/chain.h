@@ -35,7 +35,7 @@ const struct model *model_first(const struct model *models, const size_t *order,
 
 /* The run's own config, and what is asked instead. */
 struct answerers {
-	struct model items[1 + FALLBACKS_MAX];
+	struct model *items; // of the run's memory
 	size_t n; // 0: no model answers
 };
 /* Once it is loaded, before run_begin(). `own` is the spec's config, or made of it. */
