@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A bucket a value below 2^13; from there on 2^12 buckets each time that values double. */
 #define FINE_BITS 12
@@ -35,19 +36,42 @@ static int64_t value_of(size_t bucket)
 	       width / 2;
 }
 
+#define FEW 32 // most quantities are of no more; doubled until they are QUANTITY_EXACT
+
+static int grow(struct quantity *quantity, struct arena *arena)
+{
+	int64_t capacity = quantity->n ? 2 * quantity->n : FEW;
+	int64_t *values = arena_array(arena, (size_t)capacity, sizeof(*values));
+
+	if (!values)
+		return -ENOMEM;
+	if (quantity->n)
+		memcpy(values, quantity->values, (size_t)quantity->n * sizeof(*values));
+	quantity->values = values;
+	quantity->capacity = capacity;
+	return 0;
+}
+
+static int fill_buckets(struct quantity *quantity, struct arena *arena)
+{
+	quantity->buckets = arena_array(arena, N_BUCKETS, sizeof(*quantity->buckets));
+	if (!quantity->buckets)
+		return -ENOMEM;
+	for (size_t i = 0; i < QUANTITY_EXACT; i++)
+		quantity->buckets[bucket_of(quantity->values[i])]++;
+	return 0;
+}
+
 int quantity_add(struct quantity *quantity, struct arena *arena, int64_t value)
 {
-	if (!quantity->values)
-		quantity->values = arena_array(arena, QUANTITY_EXACT, sizeof(*quantity->values));
-	if (!quantity->values)
-		return -ENOMEM;
-	if (quantity->n == QUANTITY_EXACT) {
-		quantity->buckets = arena_array(arena, N_BUCKETS, sizeof(*quantity->buckets));
-		if (!quantity->buckets)
-			return -ENOMEM;
-		for (size_t i = 0; i < QUANTITY_EXACT; i++)
-			quantity->buckets[bucket_of(quantity->values[i])]++;
-	}
+	int r = 0;
+
+	if (quantity->n == QUANTITY_EXACT)
+		r = fill_buckets(quantity, arena);
+	else if (quantity->n == quantity->capacity)
+		r = grow(quantity, arena);
+	if (r < 0)
+		return r;
 	if (quantity->buckets)
 		quantity->buckets[bucket_of(value)]++;
 	else

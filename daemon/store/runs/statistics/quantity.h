@@ -16,6 +16,7 @@ struct quantity {
 	int64_t n;
 	double sum;
 	int64_t *values; // as long as there are few
+	int64_t capacity; // of those
 	uint32_t *buckets; // once there are more
 };
 
