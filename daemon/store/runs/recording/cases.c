@@ -7,6 +7,7 @@
  * several experiments; one without an answer has nothing to judge.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/store/resources/collections/columns.h"
 #include "daemon/store/runs/compare/preferences.h"
@@ -27,7 +28,7 @@ struct scan {
 	struct case_cursor at;
 	struct compared compared; // of a run that compares
 	struct run_case *cases;
-	size_t n_cases;
+	size_t n_cases, n_cases_max;
 	size_t left; // to look at
 	size_t bytes;
 };
@@ -81,14 +82,36 @@ static int read_facts(struct tx *tx, struct run_case *item)
 	return 0;
 }
 
+#define CASES_FEW 16 // most runs have no more; doubled as they come
+
+static int make_room(struct scan *scan)
+{
+	size_t n = scan->n_cases ? 2 * scan->n_cases : CASES_FEW;
+	struct run_case *cases;
+
+	if (scan->n_cases < scan->n_cases_max)
+		return 0;
+	cases = tx_array(scan->tx, n, sizeof(*cases));
+	if (!cases)
+		return -ENOMEM;
+	if (scan->n_cases)
+		memcpy(cases, scan->cases, scan->n_cases * sizeof(*cases));
+	scan->cases = cases;
+	scan->n_cases_max = n;
+	return 0;
+}
+
 /* Takes the case's texts. */
 static int add_case(struct scan *scan, struct run_case *item, const char *defaults,
 		    sqlite3_stmt *q, int values, int text, int transcript)
 {
-	int r = collection_fill(scan->tx, defaults, tx_text(scan->tx, q, values),
-				&item->input_values);
+	int r = make_room(scan);
 
-	if (item->response_id && r >= 0 && scan->op->with_facts)
+	if (r >= 0)
+		r = collection_fill(scan->tx, defaults, tx_text(scan->tx, q, values), &item->input_values);
+	if (r < 0)
+		return r;
+	if (item->response_id && scan->op->with_facts)
 		r = read_facts(scan->tx, item);
 	if (item->response_id) {
 		item->response_text = tx_text(scan->tx, q, text);
@@ -292,9 +315,6 @@ static int cases_page_run(struct tx *tx, struct cases_page *op)
 		return -ENOMEM;
 	*scan = (struct scan){ .tx = tx, .op = op, .at = op->cursor };
 	scan->left = op->scan < 1 ? 1 : op->scan > PAGE_MAX ? PAGE_MAX : op->scan;
-	scan->cases = tx_array(tx, scan->left, sizeof(*scan->cases));
-	if (!scan->cases)
-		return -ENOMEM;
 	r = run_row_load(tx, op->run_id, &scan->run);
 	if (r >= 0 && op->compares)
 		r = compared_load(tx, &scan->run, &scan->compared);
