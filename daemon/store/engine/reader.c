@@ -75,15 +75,23 @@ static void set_begun(struct reader *reader, struct store_request *request, bool
 	request->begun = begun;
 }
 
-static void on_turn(struct message *message)
+static void on_turn(void *userdata)
 {
-	struct reader *reader =
-		(struct reader *)((char *)message - offsetof(struct reader, turn));
+	struct reader *reader = userdata;
 
+	if (reader->n_queued == 0)
+		return;
 	reader_run(reader, next_request(reader));
-	reader->turning = reader->n_queued > 0;
-	if (reader->turning)
-		loop_post(reader->loop, &reader->turn);
+	if (reader->n_queued > 0)
+		event_active(reader->turn, EV_TIMEOUT, 0);
+}
+
+/* Has another turn follow at once. */
+static void on_left(evutil_socket_t fd, short events, void *userdata)
+{
+	(void)fd;
+	(void)events;
+	(void)userdata;
 }
 
 static void take_request(struct reader *reader, struct store_request *request)
@@ -92,10 +100,6 @@ static void take_request(struct reader *reader, struct store_request *request)
 
 	put(request->begun ? &queue->begun : &queue->fresh, request);
 	reader->n_queued++;
-	if (reader->turning || reader->ending)
-		return;
-	reader->turning = true;
-	loop_post(reader->loop, &reader->turn);
 }
 
 static void on_request(struct message *message)
@@ -144,7 +148,6 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 	reader->store = store;
 	reader->take = on_request;
 	reader->tail = &reader->first;
-	reader->turn.deliver = on_turn;
 	for (size_t i = 0; i < STORE_QUEUES; i++) {
 		reader->queues[i].fresh.tail = &reader->queues[i].fresh.first;
 		reader->queues[i].begun.tail = &reader->queues[i].begun.first;
@@ -153,13 +156,15 @@ int reader_init(struct reader *reader, struct store *store, const char *name, in
 	db_check(&reader->db, store->options.check_statements);
 	if (r >= 0)
 		r = loop_new(name, &reader->loop);
-	if (r >= 0)
-		reader->retry = evtimer_new(loop_base(reader->loop), on_retry, reader);
-	if (r >= 0 && !reader->retry)
-		r = -ENOMEM;
-	if (r >= 0)
-		db_count_turns(&reader->db, reader->loop);
-	return r;
+	if (r < 0)
+		return r;
+	reader->turn = evtimer_new(loop_base(reader->loop), on_left, NULL);
+	reader->retry = evtimer_new(loop_base(reader->loop), on_retry, reader);
+	if (!reader->turn || !reader->retry)
+		return -ENOMEM;
+	db_count_turns(&reader->db, reader->loop);
+	loop_on_turn(reader->loop, on_turn, reader);
+	return 0;
 }
 
 void reader_done(struct reader *reader)
@@ -167,6 +172,8 @@ void reader_done(struct reader *reader)
 	reader->ending = true;
 	while (reader->n_queued > 0)
 		reader_run(reader, next_request(reader));
+	if (reader->turn)
+		event_free(reader->turn);
 	if (reader->retry)
 		event_free(reader->retry);
 	reader->loop = loop_free(reader->loop);

@@ -113,8 +113,7 @@ struct reader {
 	} queues[STORE_QUEUES];
 	unsigned queue; // whose turn it was last
 	size_t n_queued;
-	struct message turn; // posted while there is something in a queue
-	bool turning;
+	struct event *turn; // active while there is something in a queue
 	bool ending; // its loop has ended
 	struct store_request *first; // patient ones that met trouble, in the order posted
 	struct store_request **tail;
