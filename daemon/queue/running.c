@@ -228,6 +228,13 @@ struct ending {
 	struct queue *queue;
 };
 
+static void take_ending(struct live_task *task, const struct task_change *op)
+{
+	if (op->ret_unfit)
+		task_error(task, "what it brought cannot be told: it is not what the interface has");
+	take_change(task, &op->request, op->ret_task, 0);
+}
+
 static void on_ended(struct store_request *request)
 {
 	struct ending *ending = request->userdata;
@@ -237,22 +244,11 @@ static void on_ended(struct store_request *request)
 	if (task && request->result < 0)
 		retry_later(task, &request->fault);
 	else if (task && ending->op.ret_changed)
-		take_change(task, request, ending->op.ret_task, 0);
+		take_ending(task, &ending->op);
 	store_request_done(request);
 	free(ending);
 	queue_claim_next(queue);
 	queue_count_outstanding(queue, -1);
-}
-
-/* A deep copy of what can be told. */
-static int copy_record(const struct record_type *type, const void *record, struct arena *arena,
-		       const void **ret_copy)
-{
-	json_object *json = NULL;
-	int r = record_encode(type, record, TO_STORE, &json);
-
-	json_object_put(json);
-	return r < 0 ? r : record_copy(type, record, arena, ret_copy);
 }
 
 /* `error` and `result` are borrowed for the call. */
@@ -264,11 +260,11 @@ static int copy_outcome(struct ending *ending, const struct ellu_error *error,
 	int r = 0;
 
 	if (error) {
-		r = copy_record(&ellu_error_type, error, arena, &copy);
+		r = record_copy(&ellu_error_type, error, arena, &copy);
 		ending->op.error = r < 0 ? NULL : copy;
 	}
 	if (r == 0 && result) {
-		r = copy_record(&ellu_task_result_type, result, arena, &copy);
+		r = record_copy(&ellu_task_result_type, result, arena, &copy);
 		ending->op.result = r < 0 ? NULL : copy;
 	}
 	return r;
@@ -291,8 +287,7 @@ static void end_task(struct live_task *task, const struct work_end *end)
 	/* It has ended all the same. */
 	r = copy_outcome(ending, end->error, end->result);
 	if (r < 0) {
-		task_error(task, "what it brought cannot be told: %s",
-			   r == -ENOMEM ? "out of memory" : "it is not what the interface has");
+		task_error(task, "what it brought cannot be told: out of memory");
 		ending->op.error = NULL;
 		ending->op.result = NULL;
 	}

@@ -70,7 +70,8 @@ struct task_change {
 	bool asked; // by somebody who is told when the store cannot write, and does not wait
 	bool over_budget; // with PENDING: hold it, unless its cost_limit has been raised meanwhile
 	bool ret_changed; // false: it was terminal, or another attempt's
-	const struct ellu_task *ret_task; // as it is now
+	bool ret_unfit; // error and result could not be told, and it has none
+	const struct ellu_task *ret_task; // as it is now; borrows error and result
 };
 void store_task_change(struct store *store, struct task_change *op);
 

@@ -79,15 +79,17 @@ static int read_progress(struct tx *tx, int64_t run_id, bool counted,
 	"SELECT t.id, t.kind, t.name, t.experiment_id, t.status, t.hold, t.priority, p.name,"   \
 	" t.owner_uid, t.created_at, t.started_at, t.finished_at, t.time_limit_usec,"           \
 	" t.running_usec, t.attempts, t.retry_of, t.sequence, t.max_connections,"               \
-	" t.cost_limit_nanodollars, t.error, t.result, t.request_hash, t.project_id, t.run_id," \
-	" n.counters_stale FROM tasks t JOIN projects p ON p.id = t.project_id"                 \
+	" t.cost_limit_nanodollars, t.request_hash, t.project_id, t.run_id, n.counters_stale,"   \
+	" t.error, t.result FROM tasks t JOIN projects p ON p.id = t.project_id"                 \
 	" LEFT JOIN runs n ON n.id = t.run_id WHERE t.id = ?1"
 
-/* In the order of the list. */
+enum { TASK_ERROR = 23, TASK_RESULT }; // in the list, behind what read_row() reads
+
+/* In the order of the list; but for what came of it. */
 static int read_row(struct tx *tx, sqlite3_stmt *q, struct task_row *row)
 {
 	struct ellu_task *task = row->task;
-	int c = 0, r;
+	int c = 0, r = 0;
 
 	task->id = column_int(q, c++);
 	task->kind = tx_text(tx, q, c++);
@@ -108,23 +110,26 @@ static int read_row(struct tx *tx, sqlite3_stmt *q, struct task_row *row)
 	task->sequence = column_int(q, c++);
 	task->max_connections = tx_int(tx, q, c++);
 	task->cost_limit = tx_int(tx, q, c++);
-	r = tx_decode(tx, &ellu_error_type, column_peek(q, c++), &task->error);
-	if (r >= 0)
-		r = tx_decode(tx, &ellu_task_result_type, column_peek(q, c++), &task->result);
-	if (r < 0)
-		return r;
 	row->request_hash = tx_text(tx, q, c++);
 	row->project_id = column_int(q, c++);
 	row->experiment_id = task->experiment_id ? *task->experiment_id : 0;
 	row->run_id = column_int(q, c++);
 	if (row->run_id)
-		r = read_progress(tx, row->run_id, column_int(q, c++) == 0, &task->progress);
+		r = read_progress(tx, row->run_id, column_int(q, c) == 0, &task->progress);
 	if (r >= 0)
 		r = budget_explain(tx, row);
 	return r >= 0 && tx->oom ? -ENOMEM : r;
 }
 
-int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row)
+static int read_outcome(struct tx *tx, sqlite3_stmt *q, struct ellu_task *task)
+{
+	int r = tx_decode(tx, &ellu_error_type, column_peek(q, TASK_ERROR), &task->error);
+
+	return r < 0 ? r : tx_decode(tx, &ellu_task_result_type, column_peek(q, TASK_RESULT), &task->result);
+}
+
+/* `change`: what came of it was written just now, and need not be read. Or NULL. */
+static int load_row(struct tx *tx, int64_t id, const struct task_change *change, struct task_row *ret_row)
 {
 	QUERY q = NULL;
 	int r;
@@ -135,7 +140,18 @@ int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row)
 	r = db_row(tx->db, &q, TASK_QUERY, "i", id);
 	if (r <= 0)
 		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, id);
-	return read_row(tx, q, ret_row);
+	if (!change) {
+		r = read_outcome(tx, q, ret_row->task);
+	} else {
+		ret_row->task->error = change->error;
+		ret_row->task->result = change->result;
+	}
+	return r < 0 ? r : read_row(tx, q, ret_row);
+}
+
+int task_row_load(struct tx *tx, int64_t id, struct task_row *ret_row)
+{
+	return load_row(tx, id, /* change= */ NULL, ret_row);
 }
 
 int task_row_find(struct tx *tx, const struct scope *scope, int64_t id, struct task_row *ret_row)
@@ -417,18 +433,34 @@ static int budget_hold(struct tx *tx, int64_t task_id, const char **ret_hold)
 	return r;
 }
 
+/* What cannot be told is left out: the task has ended all the same. */
+static int encode_outcome(struct tx *tx, struct task_change *op, const char **ret_error,
+			  const char **ret_result)
+{
+	int r = tx_encode(tx, &ellu_error_type, op->error, ret_error);
+
+	if (r >= 0)
+		r = tx_encode(tx, &ellu_task_result_type, op->result, ret_result);
+	if (r >= 0 || r == -ENOMEM)
+		return r;
+	op->ret_unfit = true;
+	op->error = NULL;
+	op->result = NULL;
+	*ret_error = *ret_result = NULL;
+	return 0;
+}
+
 static int task_change_run(struct tx *tx, struct task_change *op)
 {
 	const char *status = task_status_name(op->status), *hold = NULL, *error, *result;
+	struct task_row row;
 	int r = 0;
 
-	op->ret_changed = false;
+	op->ret_changed = op->ret_unfit = false;
 	if (op->over_budget)
 		r = budget_hold(tx, op->task_id, &hold);
 	if (r >= 0)
-		r = tx_encode(tx, &ellu_error_type, op->error, &error);
-	if (r >= 0)
-		r = tx_encode(tx, &ellu_task_result_type, op->result, &result);
+		r = encode_outcome(tx, op, &error, &result);
 	if (r >= 0)
 		r = db_run(tx->db, "UPDATE tasks SET status = ?3,"
 				   " hold = iif(?3 = 'PENDING', coalesce(hold, ?8), NULL),"
@@ -450,7 +482,11 @@ static int task_change_run(struct tx *tx, struct task_change *op)
 		if (r >= 0 && op->result && op->result->results)
 			r = keep_results(tx, op->task_id, op->result);
 	}
-	return r < 0 ? r : task_load(tx, op->task_id, &op->ret_task);
+	if (r >= 0)
+		r = load_row(tx, op->task_id, op->ret_changed ? op : NULL, &row);
+	if (r >= 0)
+		op->ret_task = row.task;
+	return r;
 }
 
 STORE_OPERATION(task_change, STORE_WRITE, !op->asked)

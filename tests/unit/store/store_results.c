@@ -443,7 +443,44 @@ START_TEST(results_are_kept)
 }
 END_TEST
 
+/* The task has ended all the same. */
+START_TEST(what_cannot_be_told_is_left_out)
+{
+	struct ellu_error error = ELLU_RECORD(struct ellu_error);
+	struct task_change change = { .attempt = 1, .status = TASK_FAILURE, .error = &error };
+	struct task_get get = { .scope = own };
+
+	fixture_open(&f);
+	change.task_id = get.task_id = submit_grid(&f, "")->id;
+	claim(&f, change.task_id);
+	error.code = "Internal";
+	error.message = "\xff";
+	CALL_OK(&f, store_task_change, &change);
+	ck_assert(change.ret_changed && change.ret_unfit);
+	ck_assert_str_eq(change.ret_task->status, "FAILURE");
+	ck_assert_ptr_null(change.ret_task->error);
+	CALL_OK(&f, store_task_get, &get);
+	ck_assert_str_eq(get.ret_task->status, "FAILURE");
+	ck_assert_ptr_null(get.ret_task->error);
+	fixture_close(&f);
+}
+END_TEST
+
+/* A run of few values takes little memory for them. */
+START_TEST(few_values)
+{
+	struct quantity quantity = { 0 };
+	struct arena arena;
+
+	arena_init(&arena);
+	ck_assert_int_eq(quantity_add(&quantity, &arena, 7), 0);
+	ck_assert_uint_lt(arena_size(&arena), 2048);
+	arena_done(&arena);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_TESTS(edits_adjust_results, results_by_hand, absurd_usage, results_are_kept, many_responses, others_get_a_turn, percentiles);
+	return RUN_TESTS(edits_adjust_results, results_by_hand, absurd_usage, results_are_kept,
+			 what_cannot_be_told_is_left_out, few_values, many_responses, others_get_a_turn, percentiles);
 }
