@@ -25,17 +25,36 @@ static void skip_blanks(struct build *build)
 
 /* ---- Strings ---- */
 
-/* From behind the opening quote to behind the closing one; free() the text. */
-static int read_string(struct build *build, char **ret_text, size_t *ret_size)
+/* A piece of the text, of its own: most are short. */
+struct piece {
+	char few[64];
+	char *text; // `few`, or from malloc()
+	size_t size;
+};
+
+static int piece_init(struct piece *piece, size_t size_max)
+{
+	piece->text = size_max < sizeof(piece->few) ? piece->few : malloc(size_max + 1);
+	return piece->text ? 0 : -ENOMEM;
+}
+
+static void piece_done(struct piece *piece)
+{
+	if (piece->text != piece->few)
+		free(piece->text);
+}
+
+/* From behind the opening quote to behind the closing one. */
+static int read_string(struct build *build, struct piece *piece)
 {
 	const char *close = build->at;
-	char *text, *out;
+	char *out;
 
 	while (*close != '"')
 		close += *close == '\\' ? 2 : 1;
-	text = out = malloc((size_t) (close - build->at) + 1);
-	if (!text)
+	if (piece_init(piece, (size_t) (close - build->at)) < 0)
 		return -ENOMEM;
+	out = piece->text;
 	while (build->at < close) {
 		if (*build->at == '\\')
 			out += json_unescape(&build->at, out);
@@ -44,23 +63,21 @@ static int read_string(struct build *build, char **ret_text, size_t *ret_size)
 	}
 	build->at++;
 	*out = '\0';
-	*ret_text = text;
-	*ret_size = (size_t) (out - text);
+	piece->size = (size_t) (out - piece->text);
 	return 0;
 }
 
 static int build_string(struct build *build, json_object **ret_json)
 {
-	size_t size;
-	char *text;
+	struct piece piece;
 	int r;
 
 	build->at++;
-	r = read_string(build, &text, &size);
+	r = read_string(build, &piece);
 	if (r < 0)
 		return r;
-	*ret_json = json_object_new_string_len(text, (int) size);
-	free(text);
+	*ret_json = json_object_new_string_len(piece.text, (int) piece.size);
+	piece_done(&piece);
 	return *ret_json ? 0 : -ENOMEM;
 }
 
@@ -90,24 +107,26 @@ static locale_t number_locale(void)
 static int build_number(struct build *build, json_object **ret_json)
 {
 	size_t length = 0, left = (size_t) (build->end - build->at);
+	struct piece piece;
 	bool whole = true;
-	char *text;
 
 	for (; length < left && build->at[length]; length++) {
 		if (!strchr("+-.0123456789eE", build->at[length]))
 			break;
 		whole = whole && !strchr(".eE", build->at[length]);
 	}
-	text = strndup(build->at, length);
-	if (!text)
+	if (piece_init(&piece, length) < 0)
 		return -ENOMEM;
+	memcpy(piece.text, build->at, length);
+	piece.text[length] = '\0';
 	build->at += length;
 	*ret_json = NULL;
 	if (whole)
-		*ret_json = json_object_new_int64(strtoll(text, NULL, 10));
+		*ret_json = json_object_new_int64(strtoll(piece.text, NULL, 10));
 	else if (number_locale())
-		*ret_json = json_object_new_double_s(strtod_l(text, NULL, number_locale()), text);
-	free(text);
+		*ret_json = json_object_new_double_s(strtod_l(piece.text, NULL, number_locale()),
+						     piece.text);
+	piece_done(&piece);
 	return *ret_json ? 0 : -ENOMEM;
 }
 
@@ -137,13 +156,12 @@ int json_add_member(json_object *object, const char *name, json_object *value)
 
 static int build_member(struct build *build, json_object *object)
 {
+	struct piece name;
 	json_object *value;
-	size_t size;
-	char *name;
 	int r;
 
 	build->at++;
-	r = read_string(build, &name, &size);
+	r = read_string(build, &name);
 	if (r < 0)
 		return r;
 	skip_blanks(build);
@@ -151,8 +169,8 @@ static int build_member(struct build *build, json_object *object)
 	skip_blanks(build);
 	r = build_value(build, &value);
 	if (r == 0)
-		r = json_add_member(object, name, value);
-	free(name);
+		r = json_add_member(object, name.text, value);
+	piece_done(&name);
 	return r;
 }
 

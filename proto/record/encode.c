@@ -218,34 +218,6 @@ static json_object *counts_array(const struct record_type *type, const void *con
 
 /* ---- Lists of numbers ---- */
 
-#define DECIMALS_SCALE 1e9
-#define DECIMALS_WHOLE_MAX 1e6 // scaled, it is a whole number still
-
-/* A number of no more than nine decimals is what its digits divide to, so they read back as it. */
-static char *write_number(char *at, double value)
-{
-	double size = fabs(value), scaled = nearbyint(size * DECIMALS_SCALE);
-	int64_t whole, part;
-
-	if (!(size < DECIMALS_WHOLE_MAX) || scaled / DECIMALS_SCALE != size) {
-		json_float_text(value, at);
-		return at + strlen(at);
-	}
-	whole = (int64_t) scaled / (int64_t) DECIMALS_SCALE;
-	part = (int64_t) scaled % (int64_t) DECIMALS_SCALE;
-	if (signbit(value))
-		*at++ = '-';
-	at = write_int(at, whole);
-	*at++ = '.';
-	for (int64_t place = (int64_t) DECIMALS_SCALE / 10; place > 0; place /= 10) {
-		*at++ = (char) ('0' + part / place);
-		part %= place;
-		if (part == 0)
-			break;
-	}
-	return at;
-}
-
 /* A vector has thousands of them: as a tree they would take ten times as long, and as much room. */
 static int encode_numbers(struct encoder *encoder, const double *items, size_t n, json_object **ret_json)
 {
@@ -260,7 +232,9 @@ static int encode_numbers(struct encoder *encoder, const double *items, size_t n
 			return within_item(encoder, refuse(encoder, -EDOM, "a number that is not finite"), i);
 		if (i > 0)
 			*at++ = ',';
-		at = write_number(at, items[i]);
+		if (!json_decimal_text(items[i], at))
+			json_float_text(items[i], at);
+		at += strlen(at);
 	}
 	memcpy(at, "]", 2);
 	return made(json_raw(text), ret_json);

@@ -319,13 +319,17 @@ START_TEST(floats)
 	} cases[] = {
 		{ 0, "0.0" },	   { 0.1, "0.1" },     { 1.0 / 3, "0.3333333333333333" },
 		{ 1e300, "1e+300" }, { -2.5, "-2.5" }, { 5e-324, "4.94065645841247e-324" },
-		{ 123456789, "123456789.0" },
+		{ 123456789, "123456789.0" }, { -0.0, "-0.0" }, { 1, "1.0" },
+		{ 999999.999999999, "999999.999999999" }, { 1e6, "1000000.0" }, { -1e5, "-100000.0" },
+		{ 0.0001, "0.0001" }, { 0.000123456, "0.000123456" }, { 0.00009, "9e-05" },
+		{ 0.1 + 0.2, "0.30000000000000004" }, { 10.000000001, "10.000000001" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		json_object *json = json_float(cases[i].value);
 
 		ck_assert_str_eq(json_text(json, NULL), cases[i].text);
+		ck_assert(json_object_get_double(json) == cases[i].value);
 		json_object_put(json);
 	}
 	ck_assert_ptr_null(json_float(NAN));
