@@ -21,6 +21,7 @@
 #include "daemon/api/tokens.h"
 #include "daemon/backend/backend.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/base/prices.h"
@@ -192,7 +193,7 @@ static void apply(struct daemon *daemon, const struct config *config)
 
 static int reload(struct service *service, struct fault *fault)
 {
-	struct daemon *daemon = (struct daemon *)((char *)service - offsetof(struct daemon, service));
+	struct daemon *daemon = container_of(service, struct daemon, service);
 	struct config config;
 	struct fault refused = { 0 };
 	bool is_good;

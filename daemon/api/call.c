@@ -1,10 +1,10 @@
 #include "daemon/api/call.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "proto/limits.h"
 
@@ -152,7 +152,7 @@ static void finish_operation(struct call *call)
 
 static void on_turn(struct user_waiter *waiter)
 {
-	finish_operation((struct call *)((char *)waiter - offsetof(struct call, turn)));
+	finish_operation(container_of(waiter, struct call, turn));
 }
 
 /* The store may answer many of a user's calls at once. */

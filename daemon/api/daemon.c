@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "daemon/api/methods.h"
 #include "daemon/backend/backend.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/monitor.h"
 #include "daemon/queue/queue.h"
@@ -307,8 +307,7 @@ static void has_read(void *userdata)
 
 static void go_on(struct listener *listener)
 {
-	monitor_go_on(((struct monitoring *)((char *)listener - offsetof(struct monitoring, listener)))
-			->monitor);
+	monitor_go_on(container_of(listener, struct monitoring, listener)->monitor);
 }
 
 static void on_failed(void *userdata, const struct fault *fault)

@@ -1,7 +1,6 @@
 #include "daemon/api/follow.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "daemon/api/listener.h"
 #include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
 #include "daemon/queue/watch.h"
@@ -196,7 +196,7 @@ static void has_read(void *userdata)
 
 static void go_on(struct listener *listener)
 {
-	struct follow *follow = (struct follow *)((char *)listener - offsetof(struct follow, listener));
+	struct follow *follow = container_of(listener, struct follow, listener);
 
 	follow->events_wait |= follow->delta != NULL; // it came while they waited
 	if (!follow->delta)
@@ -238,7 +238,7 @@ static void tell_delta(struct follow *follow)
 
 static void on_delta_turn(struct user_waiter *waiter)
 {
-	tell_delta((struct follow *)((char *)waiter - offsetof(struct follow, delta_turn)));
+	tell_delta(container_of(waiter, struct follow, delta_turn));
 }
 
 static void on_delta(void *userdata, const struct ellu_call_delta *delta)

@@ -1,22 +1,20 @@
 #include "daemon/api/listener.h"
 
-#include <stddef.h>
+#include "daemon/base/container_of.h"
 
 /* What a page of events is thought to take. */
 #define EVENTS_PAGE_BYTES (128 * 1024)
 
 static void on_turn(struct user_waiter *waiter)
 {
-	struct listener *listener =
-		(struct listener *)((char *)waiter - offsetof(struct listener, turn));
+	struct listener *listener = container_of(waiter, struct listener, turn);
 
 	listener->go_on(listener);
 }
 
 static void on_room(struct user_waiter *waiter)
 {
-	struct listener *listener =
-		(struct listener *)((char *)waiter - offsetof(struct listener, room));
+	struct listener *listener = container_of(waiter, struct listener, room);
 
 	listener->go_on(listener);
 }

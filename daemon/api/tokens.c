@@ -8,6 +8,7 @@
 #include "daemon/api/call.h"
 #include "daemon/api/methods.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/hash.h"
 #include "daemon/base/log.h"
 #include "proto/generated/interface.h"
@@ -95,7 +96,7 @@ static struct token *find(const struct tokens *tokens, const char *key)
 	struct table_node *node;
 
 	for (node = table_first(&tokens->table, hash_of(key)); node; node = table_next(node)) {
-		struct token *token = (struct token *)((char *)node - offsetof(struct token, node));
+		struct token *token = container_of(node, struct token, node);
 
 		if (strcmp(token->key, key) == 0)
 			return token;

@@ -23,6 +23,7 @@
 #include "daemon/backend/transfer.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "proto/limits.h"
 
 #define ROUNDS_MAX 16 // of a turn, before other events get theirs
@@ -242,8 +243,7 @@ int backend_flow_open(struct backend *backend, const struct backend_flow_options
 
 static void on_close(struct message *message)
 {
-	struct backend_flow *flow =
-		(struct backend_flow *)((char *)message - offsetof(struct backend_flow, closing));
+	struct backend_flow *flow = container_of(message, struct backend_flow, closing);
 
 	admission_close(&flow->backend->admission, flow);
 	free(flow);

@@ -4,6 +4,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/provider_batch.h"
+#include "daemon/base/container_of.h"
 
 #define RESULT_LINE_MAX (RESPONSE_BODY_MAX + 64u * 1024) // of results, with what surrounds an answer
 #define PERHAPS_MAX 32 // batches that may be the one that is looked for
@@ -49,7 +50,7 @@ struct batch_request {
 
 static inline struct batch_job *batch_job_of(struct exchange *exchange)
 {
-	return (struct batch_job *)((char *)exchange - offsetof(struct batch_job, exchange));
+	return container_of(exchange, struct batch_job, exchange);
 }
 
 /* The request's end goes on with `asked`, unless it failed. */

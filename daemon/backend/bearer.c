@@ -1,7 +1,6 @@
 #include "daemon/backend/bearer.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "daemon/backend/dialect/target.h"
 #include "daemon/backend/limits/retry.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/loop.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"
@@ -157,7 +157,7 @@ static void read_refusal(struct bearer *bearer, int status)
 
 static void on_asked(struct exchange *exchange)
 {
-	struct bearer *bearer = (struct bearer *)((char *)exchange - offsetof(struct bearer, exchange));
+	struct bearer *bearer = container_of(exchange, struct bearer, exchange);
 	int64_t lasts_usec;
 	const char *token;
 	int r;
@@ -205,8 +205,7 @@ static bool ask(struct bearer *bearer)
 /* On the backend's loop again. */
 static void on_signed(struct message *message)
 {
-	struct bearer *bearer =
-		(struct bearer *)((char *)message - offsetof(struct bearer, message));
+	struct bearer *bearer = container_of(message, struct bearer, message);
 
 	bearer->bearers->ground->now_usec = clock_monotonic_usec();
 	bearer->state = BEARER_RESTING;
@@ -230,8 +229,7 @@ static void on_signed(struct message *message)
 /* On the signer's, to which all that is used here is left. */
 static void sign(struct message *message)
 {
-	struct bearer *bearer =
-		(struct bearer *)((char *)message - offsetof(struct bearer, message));
+	struct bearer *bearer = container_of(message, struct bearer, message);
 
 	bearer->signing = service_account_sign(bearer->target->account, clock_wall_usec(), &bearer->form,
 					       &bearer->assertion);

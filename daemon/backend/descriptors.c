@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <unistd.h>
 
 #include "daemon/backend/limits/retry.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/file_share.h"
 #include "daemon/base/hash.h"
 #include "daemon/base/log.h"
@@ -26,8 +26,7 @@ static void set_retry(struct descriptors *descriptors)
 /* No shortage was met since it was set: more may go at once. */
 static void on_retry(struct deadline *deadline)
 {
-	struct descriptors *descriptors =
-		(struct descriptors *)((char *)deadline - offsetof(struct descriptors, retry));
+	struct descriptors *descriptors = container_of(deadline, struct descriptors, retry);
 
 	descriptors->waits = false;
 	descriptors->ceiling += descriptors->ceiling / 4 + 1;

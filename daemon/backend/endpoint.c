@@ -10,6 +10,7 @@
 #include "daemon/backend/hold.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/hash.h"
 #include "proto/text/utf8.h"
 
@@ -134,20 +135,17 @@ static void open_gate(struct endpoint *endpoint, enum gate_kind kind)
 
 static void on_paced(struct deadline *deadline)
 {
-	open_gate((struct endpoint *)((char *)deadline - offsetof(struct endpoint, paced.until)),
-		  GATE_PACED);
+	open_gate(container_of(deadline, struct endpoint, paced.until), GATE_PACED);
 }
 
 static void on_spent(struct deadline *deadline)
 {
-	open_gate((struct endpoint *)((char *)deadline - offsetof(struct endpoint, spent.until)),
-		  GATE_SPENT);
+	open_gate(container_of(deadline, struct endpoint, spent.until), GATE_SPENT);
 }
 
 static void on_resume(struct deadline *deadline)
 {
-	struct endpoint *endpoint =
-		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, pause.until));
+	struct endpoint *endpoint = container_of(deadline, struct endpoint, pause.until);
 	int64_t now_usec = endpoint->backend->ground.now_usec;
 
 	endpoint->resumed = true;

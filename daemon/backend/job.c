@@ -18,6 +18,7 @@
 #include "daemon/backend/stream.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/hash.h"
 #include "proto/limits.h"
 #include "proto/text/utf8.h"
@@ -307,7 +308,7 @@ static bool is_draining(const struct job *job)
 
 static void on_backoff_over(struct deadline *deadline)
 {
-	struct job *job = (struct job *)((char *)deadline - offsetof(struct job, deadline));
+	struct job *job = container_of(deadline, struct job, deadline);
 
 	job->endpoint->waiting--;
 	wait_again(job, /* first= */ true);

@@ -6,12 +6,12 @@
 #include "daemon/backend/flow_reply.h"
 #include "daemon/backend/hold.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/hash.h"
 
 static void on_wait_over(struct deadline *deadline)
 {
-	struct endpoint *endpoint =
-		(struct endpoint *)((char *)deadline - offsetof(struct endpoint, outage.until));
+	struct endpoint *endpoint = container_of(deadline, struct endpoint, outage.until);
 
 	breaker_try(&endpoint->breaker);
 	admission_gates(&endpoint->backend->admission, endpoint);

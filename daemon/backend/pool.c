@@ -1,10 +1,10 @@
 #include "daemon/backend/pool.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/backend/descriptors.h"
 #include "daemon/backend/dialect/target.h"
+#include "daemon/base/container_of.h"
 
 void pool_free_handle(struct transfer *transfer)
 {
@@ -34,7 +34,7 @@ void pool_forget(struct pool *pool)
 
 static void on_idle(struct deadline *deadline)
 {
-	struct pool *pool = (struct pool *)((char *)deadline - offsetof(struct pool, idle));
+	struct pool *pool = container_of(deadline, struct pool, idle);
 
 	if (pool->n_busy == 0)
 		pool_forget(pool);

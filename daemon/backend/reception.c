@@ -7,7 +7,6 @@
  */
 #include "daemon/backend/reception.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +15,7 @@
 #include "daemon/backend/endpoint.h"
 #include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 
 #if LIBCURL_VERSION_NUM >= 0x080600
 #define HEADER_TOO_LONG CURLE_TOO_LARGE
@@ -43,8 +43,7 @@ void reception_wait(struct transfer *transfer, int64_t until_usec)
 
 static void on_rested(struct deadline *deadline)
 {
-	struct backend *backend =
-		(struct backend *)((char *)deadline - offsetof(struct backend, rested));
+	struct backend *backend = container_of(deadline, struct backend, rested);
 
 	backend->read_on = true;
 }

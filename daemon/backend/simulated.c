@@ -11,6 +11,7 @@
 #include "daemon/backend/job.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/hash.h"
 
 #define ANSWERS_PER_RUN 64
@@ -30,7 +31,7 @@ static void remove_due(struct job *job)
 
 static void on_latency_over(struct deadline *deadline)
 {
-	add_due((struct job *)((char *)deadline - offsetof(struct job, deadline)));
+	add_due(container_of(deadline, struct job, deadline));
 }
 
 static void start(struct job *job)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/backend/core.h"
+#include "daemon/base/container_of.h"
 #include "proto/generated/interface.h"
 #include "proto/record/record.h"
 
@@ -101,8 +102,7 @@ struct llm_stream *llm_stream_leave(struct llm_stream *stream)
 
 static void on_piece(struct message *message)
 {
-	struct llm_stream *stream =
-		(struct llm_stream *)((char *)message - offsetof(struct llm_stream, message));
+	struct llm_stream *stream = container_of(message, struct llm_stream, message);
 
 	stream->held = true;
 	if (stream->userdata)
@@ -131,8 +131,7 @@ static void post(struct llm_stream *stream)
 
 static void on_back(struct message *message)
 {
-	struct llm_stream *stream =
-		(struct llm_stream *)((char *)message - offsetof(struct llm_stream, message));
+	struct llm_stream *stream = container_of(message, struct llm_stream, message);
 
 	atomic_store(&stream->place, STREAM_HOME);
 	if (stream->job)

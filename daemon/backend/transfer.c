@@ -1,7 +1,6 @@
 #include "daemon/backend/transfer.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "daemon/backend/job.h"
 #include "daemon/backend/reception.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 
@@ -175,8 +175,7 @@ static void end(struct transfer *transfer, CURLcode result)
 
 static void on_deadline(struct deadline *deadline)
 {
-	struct transfer *transfer =
-		(struct transfer *)((char *)deadline - offsetof(struct transfer, deadline));
+	struct transfer *transfer = container_of(deadline, struct transfer, deadline);
 	struct backend *backend = transfer->backend;
 	const struct llm_target *target = transfer->target;
 	/* It is not the endpoint's fault that nothing is read. */

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 
 #define NICE_BEHIND 10
 #define LARGE_BLOCK 65536
@@ -120,7 +120,7 @@ static void on_mail(evutil_socket_t fd, short events, void *userdata)
 
 static void on_stop(struct message *message)
 {
-	struct loop *loop = (struct loop *)((char *)message - offsetof(struct loop, stop));
+	struct loop *loop = container_of(message, struct loop, stop);
 
 	loop->stopping = true;
 	atomic_store(&loop->stop_posted, false);

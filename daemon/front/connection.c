@@ -1,13 +1,13 @@
 #include "daemon/front/connection.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/api/methods.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 
 #define READ_SIZE 8192
@@ -382,8 +382,7 @@ static void on_late(evutil_socket_t fd, short events, void *userdata)
 /* There is something of what it was short of, or its user's turn has come. */
 static void on_wake(struct user_waiter *waiter)
 {
-	struct connection *connection =
-		(struct connection *)((char *)waiter - offsetof(struct connection, waiter));
+	struct connection *connection = container_of(waiter, struct connection, waiter);
 
 	if (connection->dead)
 		return;
@@ -402,7 +401,7 @@ static void on_wake(struct user_waiter *waiter)
 
 static struct connection *connection_of(struct output *output)
 {
-	return (struct connection *)((char *)output - offsetof(struct connection, output));
+	return container_of(output, struct connection, output);
 }
 
 static void on_output_moved(struct output *output)

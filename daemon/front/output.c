@@ -1,8 +1,9 @@
 #include "daemon/front/output.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <sys/socket.h>
+
+#include "daemon/base/container_of.h"
 
 /* A larger reply leaves piece by piece, in its user's turns. */
 #define PIECE (16 * 1024)
@@ -116,7 +117,7 @@ void output_flush(struct output *output)
 
 static void on_turn(struct user_waiter *waiter)
 {
-	output_flush((struct output *)((char *)waiter - offsetof(struct output, turn)));
+	output_flush(container_of(waiter, struct output, turn));
 }
 
 static void on_writable(evutil_socket_t fd, short events, void *userdata)

@@ -1,10 +1,10 @@
 #include "daemon/queue/monitor.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/queue/queue_state.h"
 
 struct monitor {
@@ -32,7 +32,7 @@ static void read_on(struct monitor *monitor);
 
 static struct monitor *monitor_of(const struct audience_member *member)
 {
-	return (struct monitor *)((char *)member - offsetof(struct monitor, member));
+	return container_of(member, struct monitor, member);
 }
 
 static void unpin(struct monitor *monitor)
@@ -130,7 +130,7 @@ static bool may_read(const struct monitor *monitor)
 /* Many of one caller may have read it. */
 static void on_page(struct monitor_reader *reader, int64_t took_usec)
 {
-	struct monitor *monitor = (struct monitor *)((char *)reader - offsetof(struct monitor, reader));
+	struct monitor *monitor = container_of(reader, struct monitor, reader);
 
 	monitor->page_waits = must_wait(monitor, took_usec);
 	if (!monitor->page_waits)

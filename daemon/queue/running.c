@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
 #include "proto/generated/interface.h"
@@ -212,8 +213,7 @@ void queue_claim_next(struct queue *queue)
 	if (suspect && claim_task(queue, suspect) < 0)
 		return;
 	while (queue_may_start(queue) && (entry = schedule_next(queue->schedule))) {
-		struct live_task *task =
-			(struct live_task *)((char *)entry - offsetof(struct live_task, schedule));
+		struct live_task *task = container_of(entry, struct live_task, schedule);
 
 		if (claim_task(queue, task) < 0)
 			return; // the next task that ends tries again

@@ -2,15 +2,15 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/queue/watch_history.h"
 
 static struct watch *watch_of(const struct audience_member *member)
 {
-	return (struct watch *)((char *)member - offsetof(struct watch, member));
+	return container_of(member, struct watch, member);
 }
 
 /* ---- Being fed ---- */

@@ -3,11 +3,11 @@
  * call has one answer and a time limit, and signals tell the rest.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/api/methods.h"
+#include "daemon/base/container_of.h"
 #include "daemon/front/bus/bus_internal.h"
 #include "daemon/front/reply.h"
 #include "proto/json/json_check.h"
@@ -130,7 +130,7 @@ static void begin(struct bus_request *request)
 
 static void on_wake(struct user_waiter *waiter)
 {
-	begin((struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter)));
+	begin(container_of(waiter, struct bus_request, waiter));
 }
 
 /* One stream brings the requests of all. */

@@ -1,12 +1,12 @@
 /* The manager's methods: each is one of the table, with its arguments and answer in the bus's own
  * types. */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/api/call.h"
+#include "daemon/base/container_of.h"
 #include "daemon/front/bus/bus_internal.h"
 #include "daemon/front/front.h"
 #include "proto/generated/interface.h"
@@ -106,8 +106,7 @@ static void reply_socket(struct bus_request *request, int fd)
 
 static void on_socket_used(struct user_waiter *waiter)
 {
-	struct bus_request *request =
-		(struct bus_request *)((char *)waiter - offsetof(struct bus_request, waiter));
+	struct bus_request *request = container_of(waiter, struct bus_request, waiter);
 	struct bus_peer *peer = request->peer;
 
 	/* polkit may say otherwise than when the request came. */

@@ -5,10 +5,10 @@
  * until the bus says that it is gone.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "daemon/front/bus/bus_internal.h"
 #include "daemon/front/front.h"
@@ -165,8 +165,7 @@ static void refuse_all(struct bus_peer *peer, const struct fault *fault)
 
 static void on_introduced(struct user_waiter *waiter)
 {
-	struct bus_peer *peer =
-		(struct bus_peer *)((char *)waiter - offsetof(struct bus_peer, waiter));
+	struct bus_peer *peer = container_of(waiter, struct bus_peer, waiter);
 
 	if (!bus_peer_ask_polkit(peer))
 		serve_waiting(peer);

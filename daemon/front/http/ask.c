@@ -1,11 +1,11 @@
 #include "daemon/front/http/ask.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/container_of.h"
 #include "daemon/base/hash.h"
 #include "daemon/base/loop.h"
 #include "proto/cleanup.h"
@@ -101,7 +101,7 @@ static int read_query(struct asking *asking)
 
 static void on_room(struct user_waiter *waiter)
 {
-	struct asking *asking = (struct asking *)((char *)waiter - offsetof(struct asking, waiter));
+	struct asking *asking = container_of(waiter, struct asking, waiter);
 
 	if (!asking->under_way && is_open(asking->exchange))
 		run(asking);

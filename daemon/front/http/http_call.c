@@ -1,10 +1,10 @@
 /* Calls of methods for an exchange. */
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/api/methods.h"
+#include "daemon/base/container_of.h"
 #include "daemon/front/http/http_connection.h"
 #include "daemon/front/reply.h"
 #include "proto/json/json_check.h"
@@ -177,7 +177,7 @@ static void write_on(struct http_call *call)
 
 static void on_wake(struct user_waiter *waiter)
 {
-	struct http_call *call = (struct http_call *)((char *)waiter - offsetof(struct http_call, waiter));
+	struct http_call *call = container_of(waiter, struct http_call, waiter);
 
 	if (call->call)
 		write_on(call);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "proto/generated/interface.h"
 
@@ -237,8 +238,7 @@ static void on_late(evutil_socket_t fd, short events, void *userdata)
 /* Its user's turn has come, or the store knows him. */
 static void on_wake(struct user_waiter *waiter)
 {
-	struct http_connection *connection =
-		(struct http_connection *)((char *)waiter - offsetof(struct http_connection, waiter));
+	struct http_connection *connection = container_of(waiter, struct http_connection, waiter);
 
 	if (connection->dead)
 		return;
@@ -254,7 +254,7 @@ static void on_wake(struct user_waiter *waiter)
 
 static struct http_connection *connection_of(struct output *output)
 {
-	return (struct http_connection *)((char *)output - offsetof(struct http_connection, output));
+	return container_of(output, struct http_connection, output);
 }
 
 static void on_output_moved(struct output *output)

@@ -2,13 +2,13 @@
  * What a request goes through on its connection before its route serves it: where it was sent to, who asks,
  * what for, and, once that is known, the body.
  */
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/front/decoder.h"
 #include "daemon/front/http/http_connection.h"
 #include "proto/generated/interface.h"
@@ -89,8 +89,7 @@ static bool belong_to(struct http_connection *connection, struct user *user)
 /* What came of a token that is no more. */
 static void on_taken_back(struct token_holder *holder)
 {
-	struct http_exchange *exchange =
-		(struct http_exchange *)((char *)holder - offsetof(struct http_exchange, token));
+	struct http_exchange *exchange = container_of(holder, struct http_exchange, token);
 
 	if (exchange->connection)
 		http_connection_kill(exchange->connection);

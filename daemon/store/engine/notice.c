@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/statvfs.h>
 
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
 
@@ -44,8 +45,7 @@ const char *store_trouble_text(enum store_trouble trouble)
 static void on_trouble_notice(struct message *message)
 {
 	struct trouble_notice *notice = (struct trouble_notice *)message;
-	struct store *store =
-		(struct store *)((char *)notice - offsetof(struct store, trouble_notice));
+	struct store *store = container_of(notice, struct store, trouble_notice);
 	enum store_trouble trouble;
 
 	/* Before the state is read: a change after this posts again. */
@@ -92,8 +92,7 @@ void store_set_damaged(struct store *store, const struct db *db)
 static void on_event_notice(struct message *message)
 {
 	struct event_notice *notice = (struct event_notice *)message;
-	struct store *store =
-		(struct store *)((char *)notice - offsetof(struct store, event_notice));
+	struct store *store = container_of(notice, struct store, event_notice);
 
 	atomic_store(&notice->posted, false);
 	store->options.events_added(store->options.userdata, atomic_load(&notice->number));

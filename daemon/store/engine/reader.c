@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <stddef.h>
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"

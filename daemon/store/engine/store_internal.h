@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "daemon/base/container_of.h"
 #include "daemon/store/engine/request.h"
 #include "daemon/store/engine/secrets.h"
 #include "daemon/store/engine/statement.h"
@@ -42,7 +43,7 @@ static inline unsigned store_queue_of(const struct store_request *request)
 
 static inline struct store_request *store_request_of(struct message *message)
 {
-	return (struct store_request *)((char *)message - offsetof(struct store_request, message));
+	return container_of(message, struct store_request, message);
 }
 
 struct reader;

@@ -123,7 +123,7 @@ static void ask(struct leftovers *leftovers, enum batch_step step)
 
 static void on_asked(struct provider_batch *asked)
 {
-	struct leftovers *leftovers = (struct leftovers *)((char *)asked - offsetof(struct leftovers, ask));
+	struct leftovers *leftovers = container_of(asked, struct leftovers, ask);
 
 	switch (asked->outcome) {
 	case BATCH_DONE:

@@ -29,6 +29,7 @@
 #include <stddef.h>
 
 #include "daemon/backend/backend.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/loop.h"
 #include "daemon/store/runs.h"
 #include "daemon/store/store.h"
@@ -37,8 +38,6 @@
 #include "daemon/work/work.h"
 #include "proto/content/llm_config_rules.h"
 #include "proto/limits.h"
-
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
 /* Of each thing that is held for items: what all runs of a user may hold, and up to what one that
  * holds nothing yet may go beyond it. */
