@@ -87,21 +87,18 @@ static void index_rows(struct json_maker *maker, struct tasks *tasks)
 /* Of the experiment of the path. False: the step returns. */
 static bool get_tasks(struct asking *asking, const char *project, step_fits_fn *is_task_of, struct tasks *ret_tasks)
 {
-	int64_t id = project ? step_id(asking, 1) : 0, count;
-	json_object *parameters = id ? step_parameters(asking, project) : NULL;
+	json_object *experiment = project ? step_get(asking, project, "GetExperiment", "experiment") : NULL;
+	json_object *parameters;
 	struct fault fault = { 0 };
+	int64_t count;
 
-	*ret_tasks = (struct tasks){ 0 };
-	if (!id)
+	*ret_tasks = (struct tasks){ .experiment = experiment };
+	if (!experiment)
 		return false;
-	put(&asking->maker, parameters, "experiment", ref_id(&asking->maker, id));
-	ret_tasks->experiment = member(ask(asking, "GetExperiment", parameters), "experiment");
-	if (!ret_tasks->experiment)
-		return false;
-	ret_tasks->criteria = member(member(ret_tasks->experiment, "criterion_set"), "criteria");
+	ret_tasks->criteria = member(member(experiment, "criterion_set"), "criteria");
 	parameters = step_parameters(asking, project);
 	put(&asking->maker, parameters, "collection",
-	    ref_name(&asking->maker, member_text(member(ret_tasks->experiment, "collection"), "name")));
+	    ref_name(&asking->maker, member_text(member(experiment, "collection"), "name")));
 	ret_tasks->rows = step_list(asking, "ListTemplateVariables", parameters, ROWS_ITEMS, is_task_of, &count);
 	if (!ret_tasks->rows)
 		return false;
@@ -405,7 +402,8 @@ static bool add_trials(struct asking *asking, const char *project, const struct 
 		       struct uploaded *uploaded)
 {
 	int64_t epoch = member_int(asking->exchange->json, "epoch", 1), n_ratings = 0, n_unrated = 0, added;
-	json_object *parameters = step_parameters(asking, project), *made = make_array(&asking->maker), *answer;
+	json_object *parameters = step_of(asking, project, "experiment", member_int(tasks->experiment, "id", 0));
+	json_object *made = make_array(&asking->maker), *answer;
 	struct fault fault = { 0 };
 
 	for (size_t i = 0; i < array_length(trials) && !fault.code; i++) {
@@ -418,8 +416,6 @@ static bool add_trials(struct asking *asking, const char *project, const struct 
 		if (one)
 			append(&asking->maker, made, one);
 	}
-	put(&asking->maker, parameters, "experiment",
-	    ref_id(&asking->maker, member_int(tasks->experiment, "id", 0)));
 	put(&asking->maker, parameters, "responses", made);
 	if (step_fails(asking, &fault) || array_length(made) == 0) {
 		json_object_put(parameters);
@@ -465,9 +461,7 @@ static bool evaluate(struct asking *asking, const char *project, const struct ta
 	*ret_id = 0;
 	if ((wanted && !json_object_get_boolean(wanted)) || !uploaded->pending || array_length(tasks->criteria) == 0)
 		return true;
-	parameters = step_parameters(asking, project);
-	put(&asking->maker, parameters, "experiment",
-	    ref_id(&asking->maker, member_int(tasks->experiment, "id", 0)));
+	parameters = step_of(asking, project, "experiment", member_int(tasks->experiment, "id", 0));
 	put_bool(&asking->maker, parameters, "detach", true);
 	answer = ask(asking, "RateExperiment", parameters);
 	*ret_id = member_int(member(answer, "task"), "id", 0);

@@ -15,20 +15,12 @@
 
 /* ---- Rows ---- */
 
-json_object *step_of_collection(struct asking *asking, const char *project, int64_t id)
-{
-	json_object *parameters = step_parameters(asking, project);
-
-	put(&asking->maker, parameters, "collection", ref_id(&asking->maker, id));
-	return parameters;
-}
-
-/* The same for that of the path. NULL: the step returns. */
+/* Parameters of a method for the collection of the path. NULL: the step returns. */
 static json_object *of_collection(struct asking *asking, const char *project)
 {
 	int64_t id = project ? step_id(asking, 1) : 0;
 
-	return id ? step_of_collection(asking, project, id) : NULL;
+	return id ? step_of(asking, project, "collection", id) : NULL;
 }
 
 static json_object *get_collection(struct asking *asking, const char *project)
@@ -58,7 +50,7 @@ static void answer_rows(struct asking *asking, const char *project, json_object 
 	struct of_rows *of = arena_alloc(&asking->exchange->arena, sizeof(*of));
 	int64_t id = member_int(collection, "id", 0);
 	struct whole whole = { .object = object, .member = "variables", .method = "org.elluminate.ListTemplateVariables",
-			       .parameters = step_of_collection(asking, project, id), .shape = shape, .of = of };
+			       .parameters = step_of(asking, project, "collection", id), .shape = shape, .of = of };
 
 	if (of)
 		*of = (struct of_rows){ id, member_text(collection, "name") };
@@ -106,7 +98,7 @@ static size_t piece_end(json_object *rows, size_t at)
 static json_object *adding(struct asking *asking, const char *project, int64_t collection_id,
 			   json_object *rows, const struct upload *upload, size_t end, bool skip_existing)
 {
-	json_object *parameters = step_of_collection(asking, project, collection_id), *piece;
+	json_object *parameters = step_of(asking, project, "collection", collection_id), *piece;
 
 	piece = make_array(&asking->maker);
 	for (size_t i = upload->at; i < end; i++)
@@ -170,7 +162,7 @@ void step_add_rows(struct asking *asking, const char *project, json_object *coll
 static void answer_row(struct asking *asking, const char *project, json_object *collection, const char *cursor)
 {
 	int64_t id = member_int(collection, "id", 0);
-	json_object *parameters = step_of_collection(asking, project, id), *items, *row;
+	json_object *parameters = step_of(asking, project, "collection", id), *items, *row;
 
 	if (cursor)
 		put_text(&asking->maker, parameters, "cursor", cursor);
@@ -260,7 +252,7 @@ void step_create_collection(struct asking *asking)
 	id = member_int(collection, "id", 0);
 	if (many && !add_rows(asking, project, id, rows, /* skip_existing= */ false))
 		return;
-	collection = member(ask(asking, "GetCollection", step_of_collection(asking, project, id)), "collection");
+	collection = member(ask(asking, "GetCollection", step_of(asking, project, "collection", id)), "collection");
 	if (collection)
 		answer_whole(asking, project, collection);
 }
@@ -413,7 +405,7 @@ json_object *step_find_row(struct asking *asking, const char *project, int64_t c
 
 	if (!step_id(asking, 2))
 		return NULL;
-	rows = step_list(asking, "ListTemplateVariables", step_of_collection(asking, project, collection_id),
+	rows = step_list(asking, "ListTemplateVariables", step_of(asking, project, "collection", collection_id),
 			 LIST_ITEMS, is_entry, &count);
 	if (!rows)
 		return NULL;

@@ -28,13 +28,12 @@ void step_list_sets(struct asking *asking)
 /* With the templates that it is linked to. */
 static void answer_set(struct asking *asking, const char *project, json_object *set)
 {
-	json_object *ids = member(set, "linked_prompt_templates"), *templates, *parameters, *ref, *one;
+	json_object *ids = member(set, "linked_prompt_templates"), *templates, *parameters, *one;
 
 	templates = make_array(&asking->maker);
 	for (size_t i = 0; i < array_length(ids); i++) {
-		parameters = step_parameters(asking, project);
-		ref = ref_id(&asking->maker, json_object_get_int64(json_object_array_get_idx(ids, i)));
-		put(&asking->maker, parameters, "prompt_template", ref);
+		parameters = step_of(asking, project, "prompt_template",
+				     json_object_get_int64(json_object_array_get_idx(ids, i)));
 		one = member(ask(asking, "GetPromptTemplate", parameters), "prompt_template");
 		if (one)
 			append(&asking->maker, templates, json_object_get(one));
@@ -83,8 +82,7 @@ static json_object *change_link(struct asking *asking, const char *project, cons
 
 	if (!template_id)
 		return NULL;
-	parameters = step_parameters(asking, project);
-	put(&asking->maker, parameters, "criterion_set", ref_id(&asking->maker, set_id));
+	parameters = step_of(asking, project, "criterion_set", set_id);
 	put(&asking->maker, parameters, "prompt_template", ref_id(&asking->maker, template_id));
 	return member(ask(asking, method, parameters), "criterion_set");
 }
@@ -110,10 +108,7 @@ void step_unlink_set(struct asking *asking)
 
 static json_object *of_template(struct asking *asking, const char *project, int64_t template_id)
 {
-	json_object *parameters = step_parameters(asking, project);
-
-	put(&asking->maker, parameters, "prompt_template", ref_id(&asking->maker, template_id));
-	return parameters;
+	return step_of(asking, project, "prompt_template", template_id);
 }
 
 void step_list_criteria(struct asking *asking)
@@ -163,6 +158,12 @@ static void generate_criteria(struct asking *asking, const char *project, int64_
 	}
 }
 
+static json_object *set_of_id(struct asking *asking, const char *project, int64_t id)
+{
+	return member(ask(asking, "GetCriterionSet", step_of(asking, project, "criterion_set", id)),
+		      "criterion_set");
+}
+
 /* The set that is linked to the template, or a new one of its name, linked; NULL: wait. */
 static json_object *set_of_template(struct asking *asking, const char *project, int64_t template_id)
 {
@@ -172,12 +173,9 @@ static json_object *set_of_template(struct asking *asking, const char *project, 
 			  "prompt_template");
 	if (!template)
 		return NULL;
+	if (member(template, "criterion_set_id"))
+		return set_of_id(asking, project, member_int(template, "criterion_set_id", 0));
 	parameters = step_parameters(asking, project);
-	if (member(template, "criterion_set_id")) {
-		put(&asking->maker, parameters, "criterion_set",
-		    ref_id(&asking->maker, member_int(template, "criterion_set_id", 0)));
-		return member(ask(asking, "GetCriterionSet", parameters), "criterion_set");
-	}
 	put(&asking->maker, parameters, "criterion_set",
 	    ref_name(&asking->maker, member_text(template, "name")));
 	set = member(ask(asking, "GetOrCreateCriterionSet", parameters), "criterion_set");
@@ -189,23 +187,14 @@ static json_object *set_of_template(struct asking *asking, const char *project, 
 	return member(ask(asking, "LinkCriterionSet", parameters), "criterion_set");
 }
 
-static json_object *set_of_id(struct asking *asking, const char *project, int64_t id)
-{
-	json_object *parameters = step_parameters(asking, project);
-
-	put(&asking->maker, parameters, "criterion_set", ref_id(&asking->maker, id));
-	return member(ask(asking, "GetCriterionSet", parameters), "criterion_set");
-}
-
 /* In the place of all that are in the set, or behind them. */
 static void put_criteria(struct asking *asking, const char *project, json_object *set)
 {
-	json_object *body = asking->exchange->json, *parameters = step_parameters(asking, project), *content;
+	json_object *body = asking->exchange->json, *parameters, *content;
 	json_object *criteria = our_criteria(&asking->maker, member(body, "criteria")), *answer = NULL;
 	bool replace = member_bool(body, "delete_existing"), none = array_length(criteria) == 0;
 
-	put(&asking->maker, parameters, "criterion_set",
-	    ref_id(&asking->maker, member_int(set, "id", 0)));
+	parameters = step_of(asking, project, "criterion_set", member_int(set, "id", 0));
 	if (replace) {
 		content = ref_name(&asking->maker, member_text(set, "name"));
 		put(&asking->maker, content, "criteria", criteria);

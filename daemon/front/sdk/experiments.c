@@ -12,19 +12,6 @@
 #define LIST_ITEMS 100 // of a page: each is shown with all its parts
 #define RESPONSES_SHOWN_MAX 1000 // whose numbers stand beside an experiment's results
 
-static json_object *of_id(struct asking *asking, const char *project, int64_t id)
-{
-	json_object *parameters = step_parameters(asking, project);
-
-	put(&asking->maker, parameters, "experiment", ref_id(&asking->maker, id));
-	return parameters;
-}
-
-static json_object *get_experiment(struct asking *asking, const char *project, int64_t id)
-{
-	return member(ask(asking, "GetExperiment", of_id(asking, project, id)), "experiment");
-}
-
 /* ---- Showing ---- */
 
 static json_object *shape_response(struct json_maker *maker, json_object *response, const void *parts)
@@ -47,7 +34,7 @@ static void answer_with_responses(struct asking *asking, const char *project, co
 	whole.object = sdk_experiment(&asking->maker, parts, NULL);
 	if (whole.object)
 		json_object_object_del(whole.object, "rated_responses");
-	whole.parameters = of_id(asking, project, member_int(parts->experiment, "id", 0));
+	whole.parameters = step_of(asking, project, "experiment", member_int(parts->experiment, "id", 0));
 	if (page)
 		ask_forget(asking, page);
 	step_answer_whole(asking, &whole);
@@ -58,7 +45,7 @@ static void answer_with_responses(struct asking *asking, const char *project, co
 static bool find_responses(struct asking *asking, const char *project, struct sdk_parts *parts,
 			   json_object **ret_page)
 {
-	json_object *parameters = of_id(asking, project, member_int(parts->experiment, "id", 0)), *page;
+	json_object *parameters = step_of(asking, project, "experiment", member_int(parts->experiment, "id", 0)), *page;
 
 	*ret_page = NULL;
 	if (member_int(member(parts->experiment, "results"), "responses", RESPONSES_SHOWN_MAX + 1) >
@@ -179,8 +166,7 @@ void step_list_experiments(struct asking *asking)
 void step_get_experiment(struct asking *asking)
 {
 	const char *project = step_project(asking);
-	int64_t id = project ? step_id(asking, 1) : 0;
-	json_object *experiment = id ? get_experiment(asking, project, id) : NULL;
+	json_object *experiment = project ? step_get(asking, project, "GetExperiment", "experiment") : NULL;
 
 	if (experiment)
 		answer_experiment(asking, project, experiment);
@@ -188,11 +174,7 @@ void step_get_experiment(struct asking *asking)
 
 void step_delete_experiment(struct asking *asking)
 {
-	const char *project = step_project(asking);
-	int64_t id = project ? step_id(asking, 1) : 0;
-
-	if (id && ask(asking, "DeleteExperiment", of_id(asking, project, id)))
-		ask_answer_nothing(asking, 204);
+	step_delete(asking, "DeleteExperiment", "experiment");
 }
 
 /* ---- Making ---- */
@@ -244,9 +226,7 @@ static bool put_response_column(struct asking *asking, const char *project, json
 
 	if (!id)
 		return true;
-	of = step_parameters(asking, project);
-	put(&asking->maker, of, "collection",
-	    ref_id(&asking->maker, member_int(body, "collection_id", 0)));
+	of = step_of(asking, project, "collection", member_int(body, "collection_id", 0));
 	columns = member(member(ask(asking, "GetCollection", of), "collection"), "columns");
 	if (!columns)
 		return false;
@@ -325,7 +305,7 @@ void step_create_experiment(struct asking *asking)
 		step_put_key(asking, parameters);
 		if (!took_task(asking, ask(asking, "RunExperiment", parameters), &id))
 			return;
-		experiment = get_experiment(asking, project, id);
+		experiment = step_experiment(asking, project, id);
 	} else {
 		experiment = member(ask(asking, "CreateExperiment", parameters), "experiment");
 	}
@@ -357,7 +337,7 @@ static bool change(struct asking *asking, const char *project, json_object *expe
 {
 	json_object *body = asking->exchange->json, *mode = member(body, "rating_mode");
 	json_object *params = our_generation_params(&asking->maker, member(body, "generation_params"));
-	json_object *parameters = of_id(asking, project, member_int(experiment, "id", 0));
+	json_object *parameters = step_of(asking, project, "experiment", member_int(experiment, "id", 0));
 	bool other_params = differs(experiment, params);
 	bool other_mode = mode && !json_object_equal(mode, member(experiment, "rating_mode"));
 
@@ -377,20 +357,20 @@ void step_run_experiment(struct asking *asking)
 {
 	const char *project = step_project(asking);
 	int64_t id = project ? step_id(asking, 1) : 0, wanted, made;
-	json_object *experiment = id ? get_experiment(asking, project, id) : NULL, *parameters;
+	json_object *experiment = id ? step_experiment(asking, project, id) : NULL, *parameters;
 
 	if (!experiment || !change(asking, project, experiment))
 		return;
 	made = member_int(experiment, "n_epochs", 1);
 	wanted = member_int(asking->exchange->json, "n_epochs", made);
-	parameters = of_id(asking, project, id);
+	parameters = step_of(asking, project, "experiment", id);
 	put_bool(&asking->maker, parameters, "detach", true);
 	step_put_key(asking, parameters);
 	if (wanted > made)
 		put_int(&asking->maker, parameters, "epochs", wanted - made);
 	if (!took_task(asking, ask(asking, wanted > made ? "AddEpochs" : "RunExperiment", parameters), &id))
 		return;
-	experiment = member(ask_again(asking, "GetExperiment", of_id(asking, project, id)), "experiment");
+	experiment = member(ask_again(asking, "GetExperiment", step_of(asking, project, "experiment", id)), "experiment");
 	if (experiment)
 		answer_experiment(asking, project, experiment);
 }
@@ -399,7 +379,7 @@ void step_retry_experiment(struct asking *asking)
 {
 	const char *project = step_project(asking);
 	int64_t id = project ? step_id(asking, 1) : 0;
-	json_object *experiment = id ? get_experiment(asking, project, id) : NULL, *parameters, *answer;
+	json_object *experiment = id ? step_experiment(asking, project, id) : NULL, *parameters, *answer;
 	struct sdk_parts parts;
 
 	if (!experiment)
@@ -414,12 +394,12 @@ void step_retry_experiment(struct asking *asking)
 		ask_answer(asking, 200, answer);
 		return;
 	}
-	parameters = of_id(asking, project, id);
+	parameters = step_of(asking, project, "experiment", id);
 	put_bool(&asking->maker, parameters, "detach", true);
 	step_put_key(asking, parameters);
 	if (!took_task(asking, ask(asking, "RetryFailed", parameters), &id))
 		return;
-	experiment = member(ask_again(asking, "GetExperiment", of_id(asking, project, id)), "experiment");
+	experiment = member(ask_again(asking, "GetExperiment", step_of(asking, project, "experiment", id)), "experiment");
 	if (experiment)
 		answer_experiment(asking, project, experiment);
 }

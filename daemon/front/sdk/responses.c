@@ -18,19 +18,6 @@
 
 /* ---- Showing ---- */
 
-static json_object *of_experiment(struct asking *asking, const char *project, int64_t id)
-{
-	json_object *parameters = step_parameters(asking, project);
-
-	put(&asking->maker, parameters, "experiment", ref_id(&asking->maker, id));
-	return parameters;
-}
-
-static json_object *get_experiment(struct asking *asking, const char *project, int64_t id)
-{
-	return member(ask(asking, "GetExperiment", of_experiment(asking, project, id)), "experiment");
-}
-
 /* {"response", "experiment"}; NULL: the step returns. */
 static json_object *get_response(struct asking *asking, const char *project, int64_t id)
 {
@@ -44,7 +31,7 @@ static json_object *get_response(struct asking *asking, const char *project, int
 static json_object *show_response(struct asking *asking, const char *project, int64_t experiment_id,
 				  json_object *response)
 {
-	json_object *experiment = get_experiment(asking, project, experiment_id);
+	json_object *experiment = step_experiment(asking, project, experiment_id);
 	struct sdk_parts parts;
 
 	if (!experiment || !step_parts(asking, project, experiment, &parts))
@@ -121,7 +108,7 @@ static bool is_of_query(struct asking *asking, json_object *experiment)
 
 static void list_of_experiment(struct asking *asking, const char *project, int64_t id)
 {
-	json_object *experiment = get_experiment(asking, project, id), *parameters, *items, *list;
+	json_object *experiment = step_experiment(asking, project, id), *parameters, *items, *list;
 	struct sdk_parts parts;
 	int64_t count;
 
@@ -133,7 +120,7 @@ static void list_of_experiment(struct asking *asking, const char *project, int64
 		step_answer_list(asking, make_array(&asking->maker), 0);
 		return;
 	}
-	parameters = of_experiment(asking, project, id);
+	parameters = step_of(asking, project, "experiment", id);
 	step_put_filters(asking, parameters);
 	items = step_list(asking, "ListResponses", parameters, LIST_ITEMS, NULL, &count);
 	if (!step_parts(asking, project, experiment, &parts) || !items) {
@@ -221,7 +208,7 @@ static json_object *adding(struct asking *asking, const char *project, json_obje
 			   size_t *ret_n, struct fault *fault)
 {
 	int64_t id = member_int(json_object_array_get_idx(list, at), "experiment_id", 0);
-	json_object *parameters = of_experiment(asking, project, id), *made = make_array(&asking->maker);
+	json_object *parameters = step_of(asking, project, "experiment", id), *made = make_array(&asking->maker);
 	size_t n = 0;
 	char path[64];
 
@@ -262,7 +249,7 @@ static bool add_all(struct asking *asking, const char *project, json_object *lis
 				return false;
 			continue;
 		}
-		parameters = of_experiment(asking, project, member_int(given, "experiment_id", 0));
+		parameters = step_of(asking, project, "experiment", member_int(given, "experiment_id", 0));
 		put_bool(&asking->maker, parameters, "detach", true);
 		answer = ask(asking, "RunExperiment", parameters);
 		if (!answer)
@@ -276,7 +263,7 @@ static bool add_all(struct asking *asking, const char *project, json_object *lis
 static void answer_added(struct asking *asking, const char *project, json_object *given)
 {
 	int64_t id = member_int(given, "experiment_id", 0);
-	json_object *parameters = of_experiment(asking, project, id), *items, *shown;
+	json_object *parameters = step_of(asking, project, "experiment", id), *items, *shown;
 
 	put_int(&asking->maker, parameters, "template_variables_id",
 		member_int(given, "template_variables_id", 0));
@@ -299,7 +286,7 @@ void step_add_response(struct asking *asking)
 	if (!project)
 		return;
 	if (!is_made(body)) {
-		parameters = of_experiment(asking, project, member_int(body, "experiment_id", 0));
+		parameters = step_of(asking, project, "experiment", member_int(body, "experiment_id", 0));
 		if (ask(asking, "RunExperiment", parameters))
 			answer_added(asking, project, body);
 		return;

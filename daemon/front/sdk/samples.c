@@ -248,8 +248,7 @@ void step_list_samples(struct asking *asking)
 
 	if (id < 0 || (!order && step_query(asking, "sort_by")) || !is_filter(asking))
 		return;
-	parameters = step_parameters(asking, project);
-	put(&asking->maker, parameters, "experiment", ref_id(&asking->maker, id));
+	parameters = step_of(asking, project, "experiment", id);
 	step_put_filters(asking, parameters);
 	annotated = step_query(asking, "show_only_annotated_responses");
 	if (annotated && strcasecmp(annotated, "true") == 0)

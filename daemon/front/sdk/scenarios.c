@@ -148,7 +148,7 @@ static json_object *our_scenario(struct json_maker *maker, json_object *fields, 
 static json_object *get_set(struct asking *asking, const char *project)
 {
 	int64_t id = project ? step_id(asking, 1) : 0;
-	json_object *parameters = id ? step_of_collection(asking, project, id) : NULL, *collection;
+	json_object *parameters = id ? step_of(asking, project, "collection", id) : NULL, *collection;
 	struct fault fault = { 0 };
 
 	collection = parameters ? member(ask(asking, "GetCollection", parameters), "collection") : NULL;
@@ -247,7 +247,7 @@ void step_get_scenario_set(struct asking *asking)
  * NULL: the step returns. */
 static json_object *update_set(struct asking *asking, const char *project, json_object *set, json_object *columns)
 {
-	json_object *parameters = step_of_collection(asking, project, member_int(set, "id", 0));
+	json_object *parameters = step_of(asking, project, "collection", member_int(set, "id", 0));
 	json_object *content = make_object(&asking->maker), *given = columns ? NULL : asking->exchange->json;
 	static const char *const texts[] = { "name", "description" };
 
@@ -273,7 +273,7 @@ void step_delete_scenario_set(struct asking *asking)
 	const char *project = step_project(asking);
 	json_object *set = get_set(asking, project);
 
-	if (set && ask(asking, "DeleteCollection", step_of_collection(asking, project, member_int(set, "id", 0))))
+	if (set && ask(asking, "DeleteCollection", step_of(asking, project, "collection", member_int(set, "id", 0))))
 		ask_answer_nothing(asking, 204);
 }
 
@@ -376,7 +376,7 @@ static bool rewrite_rows(struct asking *asking, const char *project, json_object
 			 const char *other)
 {
 	int64_t id = member_int(set, "id", 0);
-	json_object *parameters = step_of_collection(asking, project, id), *answer;
+	json_object *parameters = step_of(asking, project, "collection", id), *answer;
 	struct fault fault = { 0 };
 
 	if (member_int(set, "variables_count", 0) == 0) {
@@ -393,7 +393,7 @@ static bool rewrite_rows(struct asking *asking, const char *project, json_object
 		ask_fail(asking, &fault);
 		return false;
 	}
-	parameters = step_of_collection(asking, project, id);
+	parameters = step_of(asking, project, "collection", id);
 	put(&asking->maker, parameters, "variables", rows_with(&asking->maker, member(answer, "items"), one, other));
 	put_bool(&asking->maker, parameters, "replace", true);
 	return ask(asking, "AddTemplateVariables", parameters) != NULL;
@@ -435,7 +435,7 @@ void step_list_scenarios(struct asking *asking)
 	int64_t count;
 
 	items = set ? step_list(asking, "ListTemplateVariables",
-				step_of_collection(asking, project, member_int(set, "id", 0)), LIST_ITEMS, NULL, &count) :
+				step_of(asking, project, "collection", member_int(set, "id", 0)), LIST_ITEMS, NULL, &count) :
 		      NULL;
 	if (!items)
 		return;
@@ -469,12 +469,12 @@ static json_object *add_scenario(struct asking *asking, const char *project, jso
 		json_object_put(rows);
 		return NULL;
 	}
-	parameters = step_of_collection(asking, project, member_int(set, "id", 0));
+	parameters = step_of(asking, project, "collection", member_int(set, "id", 0));
 	put(&asking->maker, parameters, "variables", rows);
 	answer = ask(asking, "AddTemplateVariables", parameters);
 	if (!answer)
 		return NULL;
-	parameters = step_of_collection(asking, project, member_int(set, "id", 0));
+	parameters = step_of(asking, project, "collection", member_int(set, "id", 0));
 	put_copy(&asking->maker, parameters, "cursor", answer, "cursor");
 	put_int(&asking->maker, parameters, "limit", 1);
 	answer = ask(asking, "ListTemplateVariables", parameters);
@@ -500,7 +500,7 @@ void step_add_scenario(struct asking *asking)
 static bool remove_scenario(struct asking *asking, const char *project, json_object *set)
 {
 	int64_t id = step_id(asking, 2);
-	json_object *parameters = id ? step_of_collection(asking, project, member_int(set, "id", 0)) : NULL, *ids;
+	json_object *parameters = id ? step_of(asking, project, "collection", member_int(set, "id", 0)) : NULL, *ids;
 
 	if (!id)
 		return false;

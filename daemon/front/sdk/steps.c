@@ -458,29 +458,27 @@ void step_answer_list(struct asking *asking, json_object *items, int64_t count)
 
 /* ---- Resources ---- */
 
+json_object *step_of(struct asking *asking, const char *project, const char *field, int64_t id)
+{
+	json_object *parameters = step_parameters(asking, project);
+
+	put(&asking->maker, parameters, field, ref_id(&asking->maker, id));
+	return parameters;
+}
+
 json_object *step_get(struct asking *asking, const char *project, const char *method, const char *field)
 {
 	int64_t id = step_id(asking, 1);
-	json_object *parameters;
 
-	if (!id)
-		return NULL;
-	parameters = step_parameters(asking, project);
-	put(&asking->maker, parameters, field, ref_id(&asking->maker, id));
-	return member(ask(asking, method, parameters), field);
+	return id ? member(ask(asking, method, step_of(asking, project, field, id)), field) : NULL;
 }
 
 void step_delete(struct asking *asking, const char *method, const char *field)
 {
 	const char *project = step_project(asking);
 	int64_t id = project ? step_id(asking, 1) : 0;
-	json_object *parameters;
 
-	if (!id)
-		return;
-	parameters = step_parameters(asking, project);
-	put(&asking->maker, parameters, field, ref_id(&asking->maker, id));
-	if (ask(asking, method, parameters))
+	if (id && ask(asking, method, step_of(asking, project, field, id)))
 		ask_answer_nothing(asking, 204);
 }
 
@@ -514,6 +512,11 @@ json_object *step_list_named(struct asking *asking, const char *project, const c
 }
 
 /* ---- What is shown together ---- */
+
+json_object *step_experiment(struct asking *asking, const char *project, int64_t id)
+{
+	return member(ask(asking, "GetExperiment", step_of(asking, project, "experiment", id)), "experiment");
+}
 
 /* What the reference refers to; or the reference, where that is no more. */
 static json_object *part(struct asking *asking, const char *project, const char *method, const char *field,

@@ -58,6 +58,8 @@ void step_answer_list(struct asking *asking, json_object *items, int64_t count);
 
 #define STEP_ITEMS 1000 // of a page
 
+/* Parameters with that project and a reference to the one of that id. */
+json_object *step_of(struct asking *asking, const char *project, const char *field, int64_t id);
 /* That of the path. NULL: the step returns. */
 json_object *step_get(struct asking *asking, const char *project, const char *method, const char *field);
 void step_delete(struct asking *asking, const char *method, const char *field);
@@ -69,6 +71,8 @@ json_object *step_list_named(struct asking *asking, const char *project, const c
 
 /* ---- What is shown together ---- */
 
+/* NULL: the step returns. */
+json_object *step_experiment(struct asking *asking, const char *project, int64_t id);
 /* False: the step returns. */
 bool step_parts(struct asking *asking, const char *project, json_object *experiment,
 		struct sdk_parts *ret_parts);
@@ -78,8 +82,6 @@ bool step_is_of(struct asking *asking, json_object *experiment, const char *quer
 
 /* ---- Rows ---- */
 
-/* Parameters of a method for a collection. */
-json_object *step_of_collection(struct asking *asking, const char *project, int64_t id);
 /* Adds rows, however many, and answers those that were added in that shape. */
 void step_add_rows(struct asking *asking, const char *project, json_object *collection, json_object *rows,
 		   bool skip_existing, shape_item_fn *shape);
