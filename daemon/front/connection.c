@@ -8,7 +8,6 @@
 
 #include "daemon/api/methods.h"
 #include "daemon/base/container_of.h"
-#include "daemon/base/log.h"
 
 #define READ_SIZE 8192
 /* Of a message that is larger; what is read at a time takes no more than a turn, new pages included. */
@@ -414,16 +413,9 @@ static void on_output_moved(struct output *output)
 		advance(connection);
 }
 
-static void on_output_failed(struct output *output, int error)
+static void on_output_failed(struct output *output)
 {
-	struct connection *connection = connection_of(output);
-
-	if (!error)
-		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
-			  "a client of user %lld took nothing for %lld seconds: dropped",
-			  (long long)connection->principal.uid,
-			  (long long)connection->front->options.output_stall_seconds);
-	connection_kill(connection);
+	connection_kill(connection_of(output));
 }
 
 /* ---- Life ---- */

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/container_of.h"
+#include "daemon/base/log.h"
 
 /* A larger reply leaves piece by piece, in its user's turns. */
 #define PIECE (16 * 1024)
@@ -109,7 +110,7 @@ void output_flush(struct output *output)
 		has_turn = user_has_turn(user);
 	}
 	if (r < 0)
-		output->failed(output, r);
+		output->failed(output);
 	else
 		output->moved(output);
 	user_end_work(user);
@@ -120,13 +121,21 @@ static void on_turn(struct user_waiter *waiter)
 	output_flush(container_of(waiter, struct output, turn));
 }
 
+static void on_stalled(struct output *output)
+{
+	log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
+		  "a client of user %lld took nothing for %lld seconds: dropped",
+		  (long long)output->user->uid, (long long)output->stall_seconds);
+	output->failed(output);
+}
+
 static void on_writable(evutil_socket_t fd, short events, void *userdata)
 {
 	struct output *output = userdata;
 
 	(void)fd;
 	if (events & EV_TIMEOUT)
-		output->failed(output, 0);
+		on_stalled(output);
 	else if (user_take_turn(output->user, &output->turn))
 		output_flush(output);
 }
@@ -141,6 +150,7 @@ int output_watch(struct output *output, int64_t stall_seconds)
 		return event_del(output->writable);
 	if (output->turn.list || event_pending(output->writable, EV_WRITE, NULL))
 		return 0;
+	output->stall_seconds = stall_seconds;
 	return event_add(output->writable, &stall);
 }
 

@@ -23,8 +23,9 @@ struct output {
 	bool stopped; // nothing is sent any more
 	/* There is less of it. */
 	void (*moved)(struct output *output);
-	/* The peer is gone; or 0: it took nothing for too long. */
-	void (*failed)(struct output *output, int error);
+	/* The peer is gone, or took nothing for too long. */
+	void (*failed)(struct output *output);
+	int64_t stall_seconds;
 };
 
 /* `user`, `moved` and `failed` are there. -ENOMEM. */

@@ -8,7 +8,6 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
-#include "daemon/base/log.h"
 #include "proto/generated/interface.h"
 
 #define READ_LARGE 65536
@@ -274,16 +273,9 @@ static void on_output_moved(struct output *output)
 		advance(connection);
 }
 
-static void on_output_failed(struct output *output, int error)
+static void on_output_failed(struct output *output)
 {
-	struct http_connection *connection = connection_of(output);
-
-	if (!error)
-		log_about(LOG_NOTICE, ABOUT(.message = LOG_CLIENT_DROPPED),
-			  "a client of user %lld took nothing for %lld seconds: dropped",
-			  (long long)connection->user->uid,
-			  (long long)connection->http->options.limits.output_stall_seconds);
-	http_connection_kill(connection);
+	http_connection_kill(connection_of(output));
 }
 
 /* ---- Life ---- */
