@@ -286,30 +286,28 @@ int command_get_response(struct cli *cli)
 	return status != 0 ? status : call_json_and_print(cli, method_named("GetResponse"), json);
 }
 
-int command_annotate(struct cli *cli)
+/* What the second operand says of it; without one, nothing does any more. */
+static int say(struct cli *cli, const char *what, const char *id_field, const char *field)
 {
 	const struct arguments *arguments = &cli->arguments;
 	json_object *json = json_object_new_object();
-	int status = take_id(cli, "response", json, "response_id");
+	int status = take_id(cli, what, json, id_field);
 
 	if (status != 0)
 		return status;
 	if (arguments->n_operands > 1)
-		json_object_object_add(json, "annotation", json_object_new_string(arguments->operands[1]));
-	return call_json_and_print(cli, method_named("AnnotateResponse"), json);
+		json_object_object_add(json, field, json_object_new_string(arguments->operands[1]));
+	return call_json_and_print(cli, method_named(cli->command->method), json);
+}
+
+int command_annotate(struct cli *cli)
+{
+	return say(cli, "response", "response_id", "annotation");
 }
 
 int command_edit_rating(struct cli *cli)
 {
-	const struct arguments *arguments = &cli->arguments;
-	json_object *json = json_object_new_object();
-	int status = take_id(cli, "rating", json, "rating_id");
-
-	if (status != 0)
-		return status;
-	if (arguments->n_operands > 1)
-		json_object_object_add(json, "rating", json_object_new_string(arguments->operands[1]));
-	return call_json_and_print(cli, method_named("EditRating"), json);
+	return say(cli, "rating", "rating_id", "rating");
 }
 
 void print_edited(const struct cli *cli, const void *reply)

@@ -441,42 +441,12 @@ static void write_compared(FILE *out, const char *name, const char *difference,
 		paired->p_holm);
 }
 
-static void write_compared_criteria(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
+static void write_compared_all(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
 {
-	char text[64];
-	bool begun = false;
-
-	for (size_t k = 0; k < compared->n_criteria; k++) {
-		const struct ellu_paired_difference *paired = compared->criteria[k]->rates[i]->paired;
-
-		if (!paired)
-			continue;
-		if (!begun)
-			fputs(compared_criteria_head, out);
-		begun = true;
-		write_compared(out, compared->criteria[k]->criterion, difference_text(text, paired), paired);
-	}
-	if (begun)
+	if (pairs_write_criteria(out, compared, i, compared_criteria_head, write_compared))
 		fputs("</tbody></table></div><p class=soft>With 95 % intervals; p as of one of so many criteria (Holm).</p>",
 		      out);
-}
-
-static void write_compared_scores(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t i)
-{
-	char text[64];
-	bool begun = false;
-
-	for (size_t k = 0; k < compared->n_evaluators; k++) {
-		const struct ellu_paired_difference *paired = compared->evaluators[k]->scores[i]->paired;
-
-		if (!paired)
-			continue;
-		if (!begun)
-			fputs(compared_scores_head, out);
-		begun = true;
-		write_compared(out, compared->evaluators[k]->evaluator, score_difference_text(text, paired), paired);
-	}
-	if (begun)
+	if (pairs_write_scores(out, compared, i, compared_scores_head, write_compared))
 		fputs("</tbody></table></div>", out);
 }
 
@@ -489,8 +459,7 @@ static void write_comparison(FILE *out, const struct report *report, size_t i)
 	fputs("</h2><p>", out);
 	pairs_print(out, report->compared->success_rate[i]->paired);
 	fputs(".</p>", out);
-	write_compared_criteria(out, report->compared, i);
-	write_compared_scores(out, report->compared, i);
+	write_compared_all(out, report->compared, i);
 	report_copy(report->worse[i], out);
 	report_copy(report->better[i], out);
 	fputs("</section>\n", out);

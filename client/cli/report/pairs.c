@@ -67,3 +67,43 @@ const char *score_difference_text(char buffer[static 64], const struct ellu_pair
 		snprintf(buffer, 64, "%+.3f", paired->value);
 	return buffer;
 }
+
+/* Ahead of the first one the head is written, which is NULL from then on. */
+static void write_head(FILE *out, const char **head)
+{
+	if (*head)
+		fputs(*head, out);
+	*head = NULL;
+}
+
+bool pairs_write_criteria(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t place,
+			  const char *head, pair_write_fn *write)
+{
+	char text[64];
+
+	for (size_t i = 0; i < compared->n_criteria; i++) {
+		const struct ellu_paired_difference *paired = compared->criteria[i]->rates[place]->paired;
+
+		if (!paired)
+			continue;
+		write_head(out, &head);
+		write(out, compared->criteria[i]->criterion, difference_text(text, paired), paired);
+	}
+	return !head;
+}
+
+bool pairs_write_scores(FILE *out, const struct ellu_compare_experiments_reply *compared, size_t place,
+			const char *head, pair_write_fn *write)
+{
+	char text[64];
+
+	for (size_t i = 0; i < compared->n_evaluators; i++) {
+		const struct ellu_paired_difference *paired = compared->evaluators[i]->scores[place]->paired;
+
+		if (!paired)
+			continue;
+		write_head(out, &head);
+		write(out, compared->evaluators[i]->evaluator, score_difference_text(text, paired), paired);
+	}
+	return !head;
+}

@@ -202,45 +202,17 @@ static void markdown_compared(FILE *out, const char *name, const char *differenc
 		paired->p_holm);
 }
 
+#define COMPARED_HEAD(measure, unit)                                  \
+	"\n| " measure " | " unit " | better | worse | p (Holm) |\n" \
+	"| --- | ---: | ---: | ---: | ---: |\n"
+
 static void markdown_comparison(FILE *out, const struct report *report, size_t i)
 {
-	const struct ellu_compare_experiments_reply *compared = report->compared;
-	char text[64];
-	bool begun = false;
-
 	fprintf(out, "\nBeside experiment %" PRId64 ": ", report->experiments[0].experiment->id);
-	pairs_print(out, compared->success_rate[i]->paired);
+	pairs_print(out, report->compared->success_rate[i]->paired);
 	fputs(".\n", out);
-	for (size_t k = 0; k < compared->n_criteria; k++) {
-		const struct ellu_paired_difference *paired = compared->criteria[k]->rates[i]->paired;
-
-		if (!paired)
-			continue;
-		if (!begun)
-			fputs("\n| criterion | points more | better | worse | p (Holm) |\n"
-			      "| --- | ---: | ---: | ---: | ---: |\n", out);
-		begun = true;
-		markdown_compared(out, compared->criteria[k]->criterion, difference_text(text, paired), paired);
-	}
-}
-
-static void markdown_compared_scores(FILE *out, const struct report *report, size_t i)
-{
-	const struct ellu_compare_experiments_reply *compared = report->compared;
-	char text[64];
-	bool begun = false;
-
-	for (size_t k = 0; k < compared->n_evaluators; k++) {
-		const struct ellu_paired_difference *paired = compared->evaluators[k]->scores[i]->paired;
-
-		if (!paired)
-			continue;
-		if (!begun)
-			fputs("\n| evaluator | score more | better | worse | p (Holm) |\n"
-			      "| --- | ---: | ---: | ---: | ---: |\n", out);
-		begun = true;
-		markdown_compared(out, compared->evaluators[k]->evaluator, score_difference_text(text, paired), paired);
-	}
+	pairs_write_criteria(out, report->compared, i, COMPARED_HEAD("criterion", "points more"), markdown_compared);
+	pairs_write_scores(out, report->compared, i, COMPARED_HEAD("evaluator", "score more"), markdown_compared);
 }
 
 static void markdown(const struct report *report)
@@ -251,10 +223,8 @@ static void markdown(const struct report *report)
 		if (i > 0)
 			putchar('\n');
 		markdown_experiment(out, &report->experiments[i]);
-		if (i > 0) {
+		if (i > 0)
 			markdown_comparison(out, report, i);
-			markdown_compared_scores(out, report, i);
-		}
 		markdown_trust(out, report->experiments[i].trust);
 		markdown_cases(out, &report->experiments[i]);
 	}
