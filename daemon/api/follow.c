@@ -11,6 +11,7 @@
 #include "daemon/base/container_of.h"
 #include "daemon/queue/queue.h"
 #include "daemon/queue/schedule.h"
+#include "daemon/queue/steering.h"
 #include "daemon/queue/watch.h"
 #include "daemon/store/tasks.h"
 #include "proto/generated/interface.h"

@@ -1,4 +1,7 @@
 /* Methods on tasks. What is done to one reads it first, so that only who may see it goes on. */
+#include "daemon/queue/budget.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/steering.h"
 #include "daemon/store/tasks.h"
 
 #include <errno.h>

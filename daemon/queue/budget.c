@@ -1,13 +1,14 @@
-/*
- * The hold `budget` ends by itself: with the day, whose limit it was, or when that is raised. Whether
- * it does the store decides, each time that it is asked to let a task go on.
- */
+#include "daemon/queue/budget.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/queue/live_task.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/rest.h"
+#include "daemon/queue/running.h"
 
 #define DAY_USEC (INT64_C(86400) * USEC_PER_SEC)
 #define LOOK_USEC (INT64_C(3600) * USEC_PER_SEC) // at the latest: clocks are set, and machines sleep

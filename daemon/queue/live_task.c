@@ -14,6 +14,8 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/trial.h"
+#include "daemon/work/work.h"
 
 /* ---- What was told of it ---- */
 

@@ -5,6 +5,8 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/monitor_page.h"
 #include "daemon/queue/queue_state.h"
 
 struct monitor {

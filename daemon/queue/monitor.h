@@ -13,28 +13,15 @@
 #include <stdint.h>
 
 #include "daemon/queue/audience.h"
-#include "daemon/queue/monitor_page.h"
 #include "daemon/store/events.h"
 #include "proto/fault/fault.h"
 
 struct live_task;
 struct monitor;
-struct monitor_share;
+struct monitors;
 struct queue;
 struct share;
 struct task_news;
-
-/* All of a queue. */
-struct monitors {
-	struct monitor *first;
-	struct audiences audiences; // of their callers
-	const struct task_news *news; // what is being told, and its share; or NULL
-	struct monitor_share *news_share;
-	struct monitor_page *pages[MONITOR_PAGE_BUCKETS]; // being read or taken
-	int64_t number; // the last event that the store told of
-	struct live_task *moved; // tasks with progress, the latest first
-	int64_t n_moves;
-};
 
 struct monitor_options {
 	struct scope scope;

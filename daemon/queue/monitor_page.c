@@ -6,7 +6,9 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/queue/event_rows.h"
+#include "daemon/queue/live_task.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/rest.h"
 
 /* So long are readers told in one turn of the loop that their page is there. */
 #define TELLING_USEC 50

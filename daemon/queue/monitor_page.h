@@ -61,8 +61,6 @@ struct monitor_page {
 	bool is_last; // nothing was left to read behind it
 };
 
-#define MONITOR_PAGE_BUCKETS 64
-
 /* Whether another one reads the same, or has read it just now. */
 bool monitor_page_join(struct queue *queue, const struct monitor_query *query,
 		       struct monitor_reader *reader);

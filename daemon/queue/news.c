@@ -7,7 +7,10 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/queue/event_rows.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/monitor.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/watch.h"
 
 #define TELLING_RESTS 4 // times as long as telling lines took
 #define REST_MAX_USEC 50000

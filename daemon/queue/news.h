@@ -5,7 +5,9 @@
  */
 #pragma once
 
-#include "daemon/queue/live_task.h"
+#include "daemon/queue/live.h"
+
+struct log_backlog;
 
 /* ---- What happens to a task ---- */
 
@@ -19,12 +21,6 @@ void news_publish_tool_calls(struct live_task *task);
 void news_end(struct live_task *task);
 
 /* ---- Lines that were just committed ---- */
-
-/* All of a queue. */
-struct log_backlog {
-	struct live_task *first; // with lines that wait
-	struct event *timer; // active: tells them in this turn; pending: of those that rest
-};
 
 int log_backlog_init(struct log_backlog *backlog, struct loop *loop);
 void log_backlog_done(struct log_backlog *backlog);

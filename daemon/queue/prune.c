@@ -10,6 +10,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/rest.h"
 #include "proto/text/plural.h"
 
 #define DAY_SECONDS 86400

@@ -5,7 +5,9 @@
  */
 #pragma once
 
-#include "daemon/queue/queue.h"
+#include "daemon/store/tasks.h"
+
+struct queue;
 
 /* On demand. Zeroed but for what follows; `done` is called with result and fault in op.request. */
 struct prune {

@@ -7,7 +7,17 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/queue/budget.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/monitor.h"
+#include "daemon/queue/news.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/rejections.h"
+#include "daemon/queue/rest.h"
+#include "daemon/queue/running.h"
+#include "daemon/queue/trial.h"
+#include "daemon/queue/watch.h"
+#include "daemon/work/experiment/leftovers.h"
 
 struct work *queue_get_work(struct queue *queue)
 {

@@ -10,33 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/base/loop.h"
 #include "daemon/base/turns.h"
+#include "daemon/queue/queue_options.h"
+#include "daemon/queue/rest.h"
 #include "daemon/store/tasks.h"
 #include "elluminate-types.h"
 
-struct backend;
 struct llm_stream;
 struct queue;
 struct work;
-
-struct queue_limits {
-	int64_t max_pending;
-	int64_t max_pending_per_user;
-	int64_t max_running; // interactive tasks are counted apart, here and below
-	int64_t max_running_per_user;
-	int64_t max_interactive;
-	int64_t max_interactive_per_user;
-	int64_t batch_poll_seconds; // at most, between two looks at a batch that a provider has
-};
-
-struct queue_options {
-	struct loop *loop;
-	struct store *store;
-	struct backend *backend;
-	unsigned n_workers;
-	struct queue_limits limits;
-};
 
 int queue_new(const struct queue_options *options, struct queue **ret_queue);
 /* Every task must have come to rest: see queue_stop(). */
@@ -57,13 +39,7 @@ void queue_storage_trouble(struct queue *queue, enum store_trouble trouble);
 /* What the store says about tasks' histories: there are events up to this number. */
 void queue_events_added(struct queue *queue, int64_t number);
 
-/* Stops claiming and gives back what runs, but goes on serving; `done` is called once nothing runs
- * (perhaps at once), or with `undone` when claiming began again before that. */
-struct queue_drain {
-	void (*done)(struct queue_drain *drain, bool undone);
-	void *userdata;
-	struct queue_drain *next; // queue::drains
-};
+/* Stops claiming and gives back what runs, but goes on serving. */
 void queue_drain(struct queue *queue, struct queue_drain *drain);
 void queue_undrain(struct queue *queue);
 bool queue_is_draining(const struct queue *queue);
@@ -80,34 +56,6 @@ struct queue_submission {
 };
 /* Calls `done` at once when the user was rejected too often lately: TooManyRequests. */
 void queue_submit(struct queue *queue, struct queue_submission *submission);
-
-/* What is wanted of a task. Answers once it is committed, with the task as it is then; a cancel, with
- * what the task had become before. The caller has checked that the task may be seen. */
-struct queue_steering {
-	enum queue_steer { QUEUE_CANCEL, QUEUE_PAUSE, QUEUE_TUNE } what;
-	int64_t task_id;
-	union {
-		struct store_request request; // of each
-		struct task_change cancel; // the queue's own
-		struct task_pause pause; // with `resume`, or without
-		struct task_tune tune; // with what is to change
-	};
-	void (*done)(struct queue_steering *steering, const struct ellu_task *task);
-	void *userdata;
-	struct queue *queue; // the queue's own
-};
-void queue_steer_task(struct queue *queue, struct queue_steering *steering);
-
-/* What may be spent, or has been, is another than before: tasks on hold for it go on, where nothing
- * keeps them. Of one user, or (-1) of all. Whether there are any, and there was memory to ask for each. */
-bool queue_release_budgets(struct queue *queue, int64_t uid);
-
-/* What one of the calls of tools brought that a task waits for; the caller has checked that the task may
- * be seen. -ENOENT: it waits for no such one; -ENOMEM. */
-int queue_take_tool_result(struct queue *queue, int64_t task_id, const char *tool_call_id, const char *content);
-
-/* Adds to a record read from the store what only the queue knows: a hold of the moment. */
-void queue_overlay(struct queue *queue, struct ellu_task *task);
 
 /* No task waits or runs, and nothing of the queue is with the store. */
 bool queue_is_idle(const struct queue *queue);

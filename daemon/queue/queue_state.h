@@ -1,29 +1,52 @@
-/*
- * The queue from inside, for the files that are its parts:
- *
- *	queue.c	submissions, start, stop and drain
- *	running.c	a task from its claim to its end, and what its owner wants of it meanwhile
- *	budget.c	who is on hold for what was spent, and when that is over
- *	news.c	what is told of a task
- *	watch.c, watch_history.c, watch_cursor.c, monitor.c, monitor_page.c, audience.c, event_rows.c	who is told
- *	live_task.c	the state that it is in
- *	trial.c, schedule.c, rejections.c	who may start, and when
- *	rest.c	who waits until nothing runs
- */
+/* What the queue consists of. */
 #pragma once
 
-#include "daemon/queue/live_task.h"
-#include "daemon/queue/monitor.h"
-#include "daemon/queue/news.h"
-#include "daemon/queue/queue.h"
-#include "daemon/queue/rejections.h"
-#include "daemon/queue/schedule.h"
-#include "daemon/queue/trial.h"
-#include "daemon/queue/watch.h"
-#include "daemon/work/experiment/leftovers.h"
-#include "daemon/work/work.h"
+#include "daemon/queue/live.h"
+#include "daemon/queue/queue_options.h"
+#include "daemon/store/tasks.h"
+
+struct leftovers;
+struct monitor;
+struct monitor_page;
+struct queue_drain;
+struct rejections;
+struct watch;
+struct work;
 
 #define WATCH_BUCKETS 64
+#define MONITOR_PAGE_BUCKETS 64
+
+/* Those who follow all tasks. */
+struct monitors {
+	struct monitor *first;
+	struct audiences audiences; // of their callers
+	const struct task_news *news; // what is being told, and its share; or NULL
+	struct monitor_share *news_share;
+	struct monitor_page *pages[MONITOR_PAGE_BUCKETS]; // being read or taken
+	int64_t number; // the last event that the store told of
+	struct live_task *moved; // tasks with progress, the latest first
+	int64_t n_moves;
+};
+
+/* Lines that were just committed. */
+struct log_backlog {
+	struct live_task *first; // with lines that wait
+	struct event *timer; // active: tells them in this turn; pending: of those that rest
+};
+
+/* Of a suspect (trial.h). */
+struct trial {
+	struct event *timer;
+	int64_t task_id; // of the task that is tried; 0: none
+	bool wanted; // a suspect may wait for its trial
+	void (*over)(struct queue *queue); // whoever was tried ran for long enough
+};
+
+/* Whether nothing else may start. */
+static inline bool trial_is_on(const struct trial *trial)
+{
+	return trial->wanted || trial->task_id != 0;
+}
 
 struct queue {
 	struct queue_options options;
@@ -68,31 +91,3 @@ static inline bool queue_may_start(const struct queue *queue)
 {
 	return queue_is_open(queue) && !trial_is_on(&queue->trial);
 }
-
-/* Counts what is with the store; at rest a stop or a drain completes (rest.c). */
-void queue_count_outstanding(struct queue *queue, int change);
-
-/* ---- From claim to end (running.c) ---- */
-
-/* What the workers report to the queue. */
-struct work_events running_events(struct queue *queue);
-/* Claims what may start now. */
-void queue_claim_next(struct queue *queue);
-/* Takes over what a record from the store says. */
-void running_take_record(struct live_task *task, const struct ellu_task *record);
-/* Claimed: hands the task to a worker. */
-void running_start(struct live_task *task, const struct ellu_task *record, int64_t attempt);
-/* It ran for its time limit. */
-void running_time_is_up(struct live_task *task);
-/* It may go on, for all that was known when it asked. */
-void running_take_hold(struct live_task *task, const struct store_request *request,
-		       const struct ellu_task *record);
-/* What a stop or a drain does with a task, whenever it comes upon it. */
-void running_halt(struct live_task *task);
-/* The static text of a hold that lies in a task's row; NULL for NULL. */
-const char *running_lasting_hold(const char *hold);
-
-/* ---- The hold of a budget (budget.c) ---- */
-
-int budget_init(struct queue *queue);
-void budget_done(struct queue *queue);

@@ -1,7 +1,5 @@
-/*
- * The queue comes to rest: no worker has anything, and nothing is with the store. A drain waits for the
- * first, a stop for both.
- */
+#include "daemon/queue/rest.h"
+
 #include "daemon/queue/queue_state.h"
 
 /* Answers those who wait for the end of what runs. */

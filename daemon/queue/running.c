@@ -1,9 +1,5 @@
-/*
- * A task from its claim to its end: the claims, what the workers report, the time limit, and what
- * owners want of it meanwhile. The store decides and commits each change; what follows from it
- * for the schedule and the worker is done when it has answered, so that a claim or an end that was
- * on its way at the same time finds either the old task or the new one.
- */
+#include "daemon/queue/running.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,7 +8,12 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/news.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/rest.h"
+#include "daemon/queue/trial.h"
+#include "daemon/work/experiment/leftovers.h"
 #include "proto/generated/interface.h"
 #include "proto/record/record.h"
 
@@ -44,7 +45,7 @@ void running_take_record(struct live_task *task, const struct ellu_task *record)
 		live_task_set_progress(task, record->progress);
 }
 
-static struct work_tuning tuning_of(const struct ellu_task *record)
+struct work_tuning running_tuning(const struct ellu_task *record)
 {
 	return (struct work_tuning){
 		.priority = (int)task_priority_from_name(record->priority),
@@ -115,10 +116,8 @@ static void retry_later(struct live_task *task, const struct fault *fault)
 	give_back(task);
 }
 
-/* A change of status was committed: publishes it and does what follows from it. `attempt` is
- * that of a claim, else 0. The task may be gone afterwards. */
-static void take_change(struct live_task *task, const struct store_request *request,
-			const struct ellu_task *record, int64_t attempt)
+void running_take_change(struct live_task *task, const struct store_request *request,
+			 const struct ellu_task *record, int64_t attempt)
 {
 	live_task_reset_clock(task);
 	running_take_record(task, record);
@@ -144,7 +143,6 @@ static void take_change(struct live_task *task, const struct store_request *requ
 	}
 }
 
-/* A change of the hold was committed: the same for it. */
 void running_take_hold(struct live_task *task, const struct store_request *request,
 		       const struct ellu_task *record)
 {
@@ -175,7 +173,7 @@ static void on_claimed(struct store_request *request)
 	else if (request->result < 0)
 		retry_later(task, &request->fault);
 	else if (claim->op.ret_changed)
-		take_change(task, request, claim->op.ret_task, claim->op.ret_attempt);
+		running_take_change(task, request, claim->op.ret_task, claim->op.ret_attempt);
 	else if (task_status_is_terminal(task_status_from_name(claim->op.ret_task->status)))
 		let_go(task); // its last claim was one too many
 	else
@@ -232,7 +230,7 @@ static void take_ending(struct live_task *task, const struct task_change *op)
 {
 	if (op->ret_unfit)
 		task_error(task, "what it brought cannot be told: it is not what the interface has");
-	take_change(task, &op->request, op->ret_task, 0);
+	running_take_change(task, &op->request, op->ret_task, 0);
 }
 
 static void on_ended(struct store_request *request)
@@ -353,7 +351,7 @@ void running_start(struct live_task *task, const struct ellu_task *record, int64
 		.attempt = attempt,
 		.experiment_id = task->experiment_id,
 		.owner_uid = record->owner_uid,
-		.tuning = tuning_of(record),
+		.tuning = running_tuning(record),
 		.stream = task->stream,
 	};
 	int r;
@@ -397,20 +395,6 @@ static void on_tool_calls(void *userdata, int64_t task_id,
 	if (live_task_set_tool_calls(task, tool_calls, n_tool_calls) < 0)
 		task_error(task, "out of memory: what it waits for is not told");
 	news_publish_tool_calls(task);
-}
-
-int queue_take_tool_result(struct queue *queue, int64_t task_id, const char *tool_call_id, const char *content)
-{
-	struct live_task *task = live_task_find(&queue->tasks, task_id);
-	int r;
-
-	if (!task || !task->run || task->state != LIVE_RUNNING ||
-	    !live_task_has_tool_call(task, tool_call_id))
-		return -ENOENT;
-	r = work_take_tool_result(task->run, tool_call_id, content);
-	if (r == 0)
-		live_task_drop_tool_call(task, tool_call_id);
-	return r;
 }
 
 static void on_held(void *userdata, int64_t task_id, const char *hold)
@@ -506,86 +490,4 @@ struct work_events running_events(struct queue *queue)
 		.finished = on_finished,
 		.userdata = queue,
 	};
-}
-
-/* ---- What owners want ---- */
-
-static void tune(struct live_task *task, const struct task_tune *op)
-{
-	const struct ellu_task *record = op->ret_task;
-	const struct work_tuning tuning = tuning_of(record);
-
-	log_news_add(task, &(struct log_line){ op->ret_line_sequence, op->request.first_event,
-					       op->ret_at, op->ret_line });
-	schedule_set_priority(task->queue->schedule, &task->schedule,
-			      task_priority_from_name(record->priority));
-	if (op->ret_released)
-		running_take_hold(task, &op->request, record);
-	if (task->run && work_tune(task->run, &tuning) < 0)
-		log_error("task %" PRId64 ": out of memory: it is tuned when it is started again",
-			  task->id);
-}
-
-/* `task` is NULL unless it is live, and the change was made. */
-static const struct ellu_task *take_steering(struct queue_steering *steering, struct live_task *task)
-{
-	const struct store_request *request = &steering->request;
-
-	switch (steering->what) {
-	case QUEUE_CANCEL:
-		if (task && steering->cancel.ret_changed)
-			take_change(task, request, steering->cancel.ret_task, 0);
-		return steering->cancel.ret_task;
-	case QUEUE_PAUSE:
-		if (task && steering->pause.ret_changed)
-			running_take_hold(task, request, steering->pause.ret_task);
-		/* Whoever resumes does not want to wait out what an endpoint once asked for. */
-		if (request->result == 0 && steering->pause.resume)
-			(void)backend_lift_pauses(steering->queue->options.backend,
-						  steering->pause.ret_task->owner_uid);
-		return steering->pause.ret_task;
-	default:
-		if (task && steering->tune.ret_line)
-			tune(task, &steering->tune);
-		return steering->tune.ret_task;
-	}
-}
-
-static void on_steered(struct store_request *request)
-{
-	struct queue_steering *steering = request->userdata;
-	struct queue *queue = steering->queue;
-	struct live_task *task = live_task_find(&queue->tasks, steering->task_id);
-
-	steering->done(steering, take_steering(steering, request->result == 0 ? task : NULL));
-	queue_claim_next(queue);
-	queue_count_outstanding(queue, -1);
-}
-
-void queue_steer_task(struct queue *queue, struct queue_steering *steering)
-{
-	const struct live_task *task = live_task_find(&queue->tasks, steering->task_id);
-	struct store *store = queue->options.store;
-
-	steering->queue = queue;
-	store_request_init(&steering->request, queue->options.loop, on_steered, steering);
-	queue_count_outstanding(queue, 1);
-	switch (steering->what) {
-	case QUEUE_CANCEL:
-		steering->cancel.task_id = steering->task_id;
-		steering->cancel.status = TASK_REVOKED;
-		steering->cancel.asked = true;
-		if (task)
-			steering->cancel.running_usec = live_task_elapsed(task);
-		store_task_change(store, &steering->cancel);
-		break;
-	case QUEUE_PAUSE:
-		steering->pause.task_id = steering->task_id;
-		store_task_pause(store, &steering->pause);
-		break;
-	case QUEUE_TUNE:
-		steering->tune.task_id = steering->task_id;
-		store_task_tune(store, &steering->tune);
-		break;
-	}
 }

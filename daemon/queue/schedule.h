@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "daemon/base/turns.h"
-#include "daemon/queue/queue.h"
+#include "daemon/queue/queue_options.h"
 
 enum task_priority task_priority_from_name(const char *name); // unknown or NULL: normal
 

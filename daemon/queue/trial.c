@@ -7,6 +7,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/queue/queue_state.h"
+#include "daemon/queue/rest.h"
 
 static void clear(struct trial *trial)
 {

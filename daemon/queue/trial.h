@@ -7,20 +7,13 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct live_task;
 struct queue;
+struct trial;
 
 #define TRIAL_USEC INT64_C(5000000)
-
-struct trial {
-	struct event *timer;
-	int64_t task_id; // of the task that is tried; 0: none
-	bool wanted; // a suspect may wait for its trial
-	void (*over)(struct queue *queue); // whoever was tried ran for long enough
-};
 
 int trial_init(struct queue *queue, void (*over)(struct queue *queue));
 void trial_done(struct trial *trial);
@@ -32,9 +25,3 @@ void trial_want(struct live_task *task);
 void trial_begin(struct live_task *task);
 /* The task does not run any more. */
 void trial_end(struct live_task *task);
-
-/* Whether nothing else may start. */
-static inline bool trial_is_on(const struct trial *trial)
-{
-	return trial->wanted || trial->task_id != 0;
-}

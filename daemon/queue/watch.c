@@ -157,6 +157,12 @@ void watch_start(struct watch *watch)
 	watch_read(watch);
 }
 
+void watch_start_with(struct watch *watch, const struct ellu_task *task,
+		      const struct task_event_row *rows, size_t n_rows)
+{
+	watch_take_history(watch, task, rows, n_rows);
+}
+
 struct watch *watch_free(struct watch *watch)
 {
 	if (!watch)

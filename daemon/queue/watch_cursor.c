@@ -1,6 +1,7 @@
 #include "daemon/queue/watch_cursor.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/queue/live_task.h"
 
 void watch_skip_progress(struct watch *watch)
 {

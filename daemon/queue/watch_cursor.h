@@ -5,7 +5,7 @@
 
 #include "daemon/base/share.h"
 #include "daemon/queue/queue_state.h"
-#include "daemon/queue/watch.h"
+#include "daemon/queue/watch_options.h"
 
 struct page_event;
 

@@ -11,6 +11,8 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/queue/event_rows.h"
+#include "daemon/queue/live_task.h"
+#include "daemon/queue/rest.h"
 #include "proto/limits.h"
 
 /* So many are told what one of them has read, and for so long in a turn of the loop. */
@@ -336,8 +338,8 @@ void watch_read(struct watch *watch)
 	read_page(watch);
 }
 
-void watch_start_with(struct watch *watch, const struct ellu_task *task,
-		      const struct task_event_row *rows, size_t n_rows)
+void watch_take_history(struct watch *watch, const struct ellu_task *task,
+			const struct task_event_row *rows, size_t n_rows)
 {
 	watch->reading = true;
 	store_request_init(&watch->page.request, NULL, NULL, NULL);

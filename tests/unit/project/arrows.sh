@@ -31,6 +31,7 @@ one_way() {
 }"
 }
 one_way daemon/backend
+one_way daemon/queue
 may daemon/store daemon/base
 may daemon/store/engine daemon/base
 below="daemon/base daemon/store/[a-z_]+\.h daemon/store/engine"
