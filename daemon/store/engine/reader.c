@@ -13,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/engine/tx.h"
 #include "proto/wire/method.h"
 
 static void reader_run(struct reader *reader, struct store_request *request);

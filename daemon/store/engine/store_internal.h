@@ -11,7 +11,6 @@
 #include "daemon/store/engine/secrets.h"
 #include "daemon/store/engine/statement.h"
 #include "daemon/store/engine/stopwatch.h"
-#include "daemon/store/engine/tx.h"
 
 struct event;
 

@@ -20,6 +20,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/engine/tx.h"
 
 /* What runs goes on before more of it is taken: the daemon's own has so many users' time. */
 #define OWN_SHARE 4

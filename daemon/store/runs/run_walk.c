@@ -1,6 +1,7 @@
 #include "daemon/store/runs/run_walk.h"
 
-#include "daemon/store/resources/collections/rows.h"
+#include "daemon/store/resources/collections/row_walk.h"
+
 
 /* ---- Of responses ---- */
 

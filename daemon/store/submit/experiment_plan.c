@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/collections/row_walk.h"
 #include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/resources/configs/llm_config.h"
-#include "daemon/store/resources/collections/rows.h"
 #include "daemon/store/submit/experiment_submit.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"

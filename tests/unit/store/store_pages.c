@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/engine/tx.h"
 #include "proto/limits.h"
 #include "tests/unit/suite.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/collections/row_walk.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/collections/rows.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_build.h"
 #include "proto/limits.h"

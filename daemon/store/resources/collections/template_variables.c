@@ -16,6 +16,7 @@
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/resources/collections/collection.h"
 #include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/collections/row_walk.h"
 #include "daemon/store/resources/collections/rows.h"
 #include "daemon/store/resources/sweep.h"
 #include "proto/generated/interface.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "daemon/store/resources/collections/columns.h"
+#include "daemon/store/resources/collections/row_walk.h"
 #include "daemon/store/resources/prompts/criterion.h"
 #include "daemon/store/resources/identity.h"
-#include "daemon/store/resources/collections/rows.h"
 #include "proto/generated/interface.h"
 
 #define ALIKE_MAX 200 // rows of one hash that are looked at for one row

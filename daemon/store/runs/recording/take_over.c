@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "daemon/store/engine/store_internal.h"
-#include "daemon/store/resources/collections/rows.h"
+#include "daemon/store/resources/collections/row_walk.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/run_walk.h"
 

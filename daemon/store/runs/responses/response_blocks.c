@@ -1,6 +1,7 @@
 #include "daemon/store/runs/responses/response_blocks.h"
 
-#include "daemon/store/runs/responses/response.h"
+#include "daemon/store/engine/page.h"
+#include "daemon/store/runs/responses/response_filter.h"
 #include "daemon/store/runs/run.h"
 
 #define FEW_BLOCKS(n) ((n) / 16 + 2)

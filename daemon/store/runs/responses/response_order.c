@@ -1,6 +1,7 @@
 #include "daemon/store/runs/responses/response_order.h"
 
 #include "daemon/store/engine/store_internal.h"
+#include "daemon/store/engine/tx.h"
 #include "daemon/store/resources/sweep.h"
 #include "daemon/store/runs/responses/response_blocks.h"
 

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/collections/rows.h"
+#include "daemon/store/resources/collections/row_walk.h"
 #include "daemon/store/runs/responses/response.h"
 #include "daemon/store/runs/responses/response_blocks.h"
 #include "daemon/store/runs/responses/response_order.h"

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/store/resources/collections/row_walk.h"
 #include "daemon/store/resources/prompts/criterion.h"
-#include "daemon/store/resources/collections/rows.h"
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/runs/responses/answered_by.h"
 #include "daemon/store/runs/responses/response.h"

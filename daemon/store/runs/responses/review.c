@@ -9,6 +9,7 @@
 
 #include "daemon/store/runs/responses/response.h"
 #include "daemon/store/runs/responses/response_blocks.h"
+#include "daemon/store/runs/responses/results_adjust.h"
 #include "daemon/store/runs/responses/standing.h"
 #include "proto/generated/interface.h"
 

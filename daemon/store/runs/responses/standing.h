@@ -1,11 +1,9 @@
-/* How a response stands by the criteria of its run, and what an edit of a verdict makes of the results, so that
- * they need not be counted again. */
+/* How a response stands by the criteria of its run. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct run_measure;
 struct run_row;
 struct tx;
 
@@ -22,9 +20,3 @@ struct standing {
 };
 int standing_read(struct tx *tx, const struct run_row *run, int64_t response_id, int64_t measure_id,
 		  struct standing *ret_standing);
-
-/* An experiment's results as they are when one of its responses comes to stand otherwise by a
- * measure; as text. */
-int results_adjust(struct tx *tx, const char *text, const struct run_measure *measure,
-		   const struct standing *before, const struct standing *after,
-		   const char **ret_text);
