@@ -8,8 +8,7 @@
 #pragma once
 
 #include "daemon/work/experiment/batch_item.h"
-#include "daemon/work/experiment/batching.h"
-#include "daemon/work/experiment/experiment.h"
+#include "daemon/work/experiment/experiment_run.h"
 
 #define KEPT_MARK_SIZE (BATCH_MARK_SIZE + BATCH_SEAL_SIZE - 1)
 

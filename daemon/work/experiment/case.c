@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/backend/provider_batch.h"
-#include "daemon/work/experiment/experiment.h"
+#include "daemon/work/experiment/experiment_run.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"

@@ -8,7 +8,7 @@
 
 #include "daemon/work/conversation/tool_round.h"
 #include "daemon/work/experiment/batching.h"
-#include "daemon/work/experiment/experiment.h"
+#include "daemon/work/experiment/experiment_run.h"
 #include "daemon/work/run/cache.h"
 #include "proto/generated/interface.h"
 

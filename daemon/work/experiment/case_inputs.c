@@ -8,7 +8,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/work/conversation/dialogue.h"
-#include "daemon/work/experiment/experiment.h"
+#include "daemon/work/experiment/experiment_run.h"
 #include "proto/content/template.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"

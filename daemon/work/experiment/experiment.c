@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/work/experiment/batching.h"
-#include "daemon/work/experiment/experiment.h"
+#include "daemon/work/experiment/experiment_run.h"
 #include "daemon/work/judging/judge.h"
 #include "proto/content/template.h"
 #include "proto/text/plural.h"

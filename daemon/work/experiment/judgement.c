@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "daemon/base/hash.h"
-#include "daemon/work/experiment/experiment.h"
+#include "daemon/work/experiment/experiment_run.h"
 #include "daemon/work/judging/check.h"
 #include "daemon/work/judging/judge.h"
 #include "proto/content/template.h"

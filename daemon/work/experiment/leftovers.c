@@ -9,6 +9,7 @@
 
 #include "daemon/backend/provider_batch.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/container_of.h"
 #include "daemon/base/log.h"
 #include "daemon/base/loop.h"
 #include "daemon/store/runs.h"

@@ -4,7 +4,7 @@
  * judge call never waits behind a long line of them.
  */
 #include "daemon/work/experiment/batching.h"
-#include "daemon/work/experiment/experiment.h"
+#include "daemon/work/experiment/experiment_run.h"
 
 /* ---- Verdicts ---- */
 

@@ -1,7 +1,9 @@
-#include "daemon/work/judging/metrics/metric_internal.h"
+#include "daemon/work/judging/metrics/metric.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "daemon/work/judging/metrics/metric_internal.h"
 
 static const struct {
 	const char *name;

@@ -1,7 +1,14 @@
 /* What the files of metrics share. */
 #pragma once
 
-#include "daemon/work/judging/metrics/metric.h"
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/arena.h"
+#include "proto/fault/fault.h"
+
+struct metric_score;
 
 struct metric {
 	json_object *inputs;

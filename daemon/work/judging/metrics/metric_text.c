@@ -1,4 +1,5 @@
 /* What a response contains, and how long it is. */
+#include "daemon/work/judging/metrics/metric.h"
 #include "daemon/work/judging/metrics/metric_internal.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* What functions read and say: inputs as values, steps, a score with its justification. */
+#include "daemon/work/judging/metrics/metric.h"
 #include "daemon/work/judging/metrics/metric_internal.h"
 
 #include <errno.h>
