@@ -21,7 +21,7 @@
 #include "daemon/front/acceptor.h"
 #include "daemon/front/connections.h"
 #include "daemon/front/decoder.h"
-#include "daemon/front/front.h"
+#include "daemon/front/front_options.h"
 #include "daemon/front/output.h"
 #include "proto/limits.h"
 #include "proto/wire/frame.h"

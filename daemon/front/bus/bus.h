@@ -9,28 +9,11 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include "daemon/api/call.h"
-#include "daemon/api/principal.h"
+#include "daemon/front/bus/bus_options.h"
 
 struct bus;
-struct front;
-
-struct bus_options {
-	struct loop *loop;
-	struct service *service;
-	struct front *front; // serves the sockets that are handed over
-	bool system;
-	struct principal_rules rules;
-	/* Called once: the name is owned, or it is known that it cannot be had at present (there is no
-	 * bus, another has the name, or BUS_SETTLE_SECONDS passed). */
-	void (*settled)(void *userdata);
-	void *userdata;
-};
-
-#define BUS_SETTLE_SECONDS 2
 
 int bus_new(const struct bus_options *options, struct bus **ret_bus);
 /* Before the loop sleeps, each turn: what sd-bus waits for may have changed. */

@@ -27,7 +27,7 @@
 
 #include "daemon/api/principal.h"
 #include "daemon/api/user.h"
-#include "daemon/front/bus/bus.h"
+#include "daemon/front/bus/bus_options.h"
 #include "daemon/front/decoder.h"
 #include "proto/wire/bus_name.h"
 #include "proto/wire/method.h"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/api/call.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/front/bus/bus_internal.h"

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/front/bus/bus.h"
 #include "daemon/front/bus/bus_internal.h"
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"

@@ -16,6 +16,9 @@
 #include "daemon/base/log.h"
 #include "daemon/front/acceptor.h"
 #include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_exchange.h"
+#include "daemon/front/http/http_socket.h"
+#include "daemon/front/http/http_state.h"
 #include "daemon/front/socket_path.h"
 
 #define LOG_PAUSE_USEC (60 * USEC_PER_SEC)

@@ -5,7 +5,8 @@
 
 #include "daemon/api/methods.h"
 #include "daemon/base/container_of.h"
-#include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_exchange.h"
+#include "daemon/front/http/http_state.h"
 #include "daemon/front/reply.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"

@@ -8,6 +8,10 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
+#include "daemon/front/http/http_exchange.h"
+#include "daemon/front/http/http_request.h"
+#include "daemon/front/http/http_socket.h"
+#include "daemon/front/http/http_state.h"
 #include "proto/generated/interface.h"
 
 #define READ_LARGE 65536

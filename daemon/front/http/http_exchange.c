@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_socket.h"
+#include "daemon/front/http/http_state.h"
 #include "daemon/front/reply.h"
 #include "proto/generated/interface.h"
 
@@ -81,12 +82,21 @@ void http_exchange_leave(struct http_exchange *exchange)
 	token_let_go(&exchange->token);
 }
 
+/* Whether its connection is used on for further requests. */
+static bool keeps_connection(const struct http_exchange *exchange)
+{
+	const struct http_connection *connection = exchange->connection;
+
+	return exchange->head.keeps && !exchange->service->stopping && connection->state != HTTP_READS &&
+	       connection->state != HTTP_WAITS;
+}
+
 /* It is answered: the connection goes on to the next one. */
 static void answered(struct http_exchange *exchange)
 {
 	struct http_connection *connection = exchange->connection;
 
-	connection->closing = connection->closing || !http_connection_keeps(connection);
+	connection->closing = connection->closing || !keeps_connection(exchange);
 	connection->exchange = NULL;
 	connection->introduced = false;
 	connection->state = HTTP_WAITS;
@@ -185,7 +195,7 @@ static size_t write_head(struct http_exchange *exchange, int status, const char 
 		     status, phrase_of(status), date, type ? "Content-Type: " : "", type ? type : "",
 		     type ? "\r\n" : "", framing,
 		     strstr(added, "Cache-Control:") ? "" : "Cache-Control: no-store\r\n",
-		     http_connection_keeps(exchange->connection) ? "" : "Connection: close\r\n", added);
+		     keeps_connection(exchange) ? "" : "Connection: close\r\n", added);
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 

@@ -162,3 +162,17 @@ int http_stream_tell(struct http_call *call, struct answer *answer, bool continu
 int http_answer_object(const struct answer *answer, json_object **ret_json);
 /* The same as text, to be freed. */
 int http_answer_text(struct answer *answer, char **ret_text, size_t *ret_size);
+
+/* ---- For its connection ---- */
+
+struct http_exchange *http_exchange_new(struct http_connection *connection);
+/* Nothing of it is sent any more. */
+void http_exchange_leave(struct http_exchange *exchange);
+/* Whether more output is welcome. */
+bool http_has_room(const struct http_exchange *exchange);
+/* Sends what says that a silent stream lives. */
+void http_stream_beat(struct http_exchange *exchange);
+/* The peer is gone: calls are abandoned. */
+void http_exchange_abandon(struct http_exchange *exchange);
+/* The caller waits for what will come about, and not for an answer that is under way. */
+bool http_exchange_follows(const struct http_exchange *exchange);

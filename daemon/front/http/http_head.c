@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -85,6 +86,24 @@ enum http_verb http_verb_of(const char *word)
 		if (strcmp(verbs[i].word, word) == 0)
 			return verbs[i].verb;
 	return HTTP_OTHER;
+}
+
+void http_verbs_text(unsigned verbs, char *ret_text, size_t size)
+{
+	static const struct {
+		enum http_verb verb;
+		const char *word;
+	} words[] = {
+		{ HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },   { HTTP_POST, "POST" },
+		{ HTTP_PUT, "PUT" }, { HTTP_PATCH, "PATCH" }, { HTTP_DELETE, "DELETE" },
+	};
+	size_t used = 0;
+
+	*ret_text = '\0';
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && used < size; i++)
+		if (verbs & words[i].verb)
+			used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
+						 words[i].word);
 }
 
 /* A segment that leads elsewhere than it says. */

@@ -56,6 +56,8 @@ size_t http_head_end(const char *text, size_t size, size_t *scanned);
 int http_head_parse(char *text, size_t size, struct http_head *ret_head,
 		    struct http_refusal *ret_refusal);
 enum http_verb http_verb_of(const char *word);
+/* "GET, HEAD" */
+void http_verbs_text(unsigned verbs, char *ret_text, size_t size);
 /* NULL: there is none. `name` in lower case. */
 const char *http_header(const struct http_head *head, const char *name);
 /* Whether a header that lists things has this one. */

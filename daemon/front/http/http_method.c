@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_route.h"
+#include "daemon/front/http/http_state.h"
 #include "daemon/front/http/http_tables.h"
 #include "daemon/front/reply.h"
 #include "proto/generated/interface.h"

@@ -1,7 +1,5 @@
-/*
- * What a request goes through on its connection before its route serves it: where it was sent to, who asks,
- * what for, and, once that is known, the body.
- */
+#include "daemon/front/http/http_request.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +8,10 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
 #include "daemon/front/decoder.h"
-#include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_exchange.h"
+#include "daemon/front/http/http_route.h"
+#include "daemon/front/http/http_socket.h"
+#include "daemon/front/http/http_state.h"
 #include "proto/generated/interface.h"
 #include "proto/json/json_check.h"
 

@@ -1,8 +1,8 @@
-/* Finding the route that a request is for. */
-#include <stdio.h>
+#include "daemon/front/http/http_route.h"
+
 #include <string.h>
 
-#include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_exchange.h"
 
 /* A segment of a pattern: 1 it fits, with the value where it stands for any; 0. */
 static bool fits_segment(const char *pattern, size_t pattern_size, char *segment, size_t size)
@@ -58,22 +58,4 @@ const struct http_route *http_route_find(const struct http_routes *const *tables
 		}
 	*ret_status = *ret_verbs ? 405 : 404;
 	return NULL;
-}
-
-void http_verbs_text(unsigned verbs, char *ret_text, size_t size)
-{
-	static const struct {
-		enum http_verb verb;
-		const char *word;
-	} words[] = {
-		{ HTTP_GET, "GET" }, { HTTP_HEAD, "HEAD" },   { HTTP_POST, "POST" },
-		{ HTTP_PUT, "PUT" }, { HTTP_PATCH, "PATCH" }, { HTTP_DELETE, "DELETE" },
-	};
-	size_t used = 0;
-
-	*ret_text = '\0';
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && used < size; i++)
-		if (verbs & words[i].verb)
-			used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
-						 words[i].word);
 }

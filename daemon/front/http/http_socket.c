@@ -1,5 +1,6 @@
-/* When a connection is read, what is sent over it and how long a peer may take, and its end. */
-#include "daemon/front/http/http_connection.h"
+#include "daemon/front/http/http_socket.h"
+
+#include "daemon/front/http/http_state.h"
 
 /* So long is read, and dropped, what a peer goes on sending. */
 #define DRAIN_SECONDS 2
@@ -136,10 +137,4 @@ void http_connection_tell(struct http_connection *connection, const void *data, 
 		http_connection_kill(connection);
 	else
 		flush_soon(connection);
-}
-
-bool http_connection_keeps(const struct http_connection *connection)
-{
-	return connection->exchange->head.keeps && !connection->http->options.service->stopping &&
-	       connection->state != HTTP_READS && connection->state != HTTP_WAITS;
 }
