@@ -10,6 +10,7 @@
 #include "proto/cleanup.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
+#include "proto/record/record.h"
 #include "proto/record/record_internal.h"
 #include "proto/text/money.h"
 #include "proto/text/near_name.h"

@@ -11,6 +11,7 @@
 #include "proto/cleanup.h"
 #include "proto/json/json_check.h"
 #include "proto/limits.h"
+#include "proto/record/record.h"
 #include "proto/record/record_internal.h"
 #include "proto/text/float_text.h"
 #include "proto/text/money.h"

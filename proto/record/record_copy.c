@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "elluminate-types.h"
+#include "proto/record/record.h"
 #include "proto/record/record_internal.h"
 
 static int copy_into(const struct record_type *type, const void *record, struct arena *arena,

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "proto/record/record.h"
+#include "proto/record/record_type.h"
 
 /* The constraint alone: "1 to 256"; "" without. */
 void record_constraint(const struct record_field *field, char *ret_text, size_t size);

@@ -12,11 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REGEX_CHARS_MAX 1000 // of a pattern
-#define REGEX_REPEAT_MAX 1000 // in {m,n}
-#define REGEX_DEPTH_MAX 64 // groups inside each other
-#define REGEX_CODE_MAX 4000 // instructions; a character or class takes one, a repetition one or two
-#define REGEX_STEPS_MAX 16000000 // some tens of milliseconds
+#include "proto/text/regex_limits.h"
 
 /* *ret_expected is NULL, or what the pattern is not. -ENOMEM. */
 int regex_check(const char *pattern, const char **ret_expected);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "proto/text/regex.h"
+#include "proto/text/regex_limits.h"
 #include "proto/text/utf8.h"
 
 enum op {

@@ -30,8 +30,6 @@ one_way() {
 	wrong="$wrong${found:+$found
 }"
 }
-one_way daemon/backend
-one_way daemon/queue
 may daemon/store daemon/base
 may daemon/store/engine daemon/base
 below="daemon/base daemon/store/[a-z_]+\.h daemon/store/engine"
@@ -66,6 +64,9 @@ ROOMS="bus http openai sdk"
 rooms daemon/front daemon/base daemon/store/ daemon/queue daemon/api
 may daemon/queue daemon/base daemon/store/ daemon/work
 may daemon/api daemon/base daemon/backend daemon/store/ daemon/work daemon/queue
+for part in base backend store work queue front; do
+	one_way daemon/$part
+done
 whole=client
 may client/transport client/elluminate.h
 may client/operations client/elluminate.h client/transport
@@ -74,7 +75,10 @@ may client/cli/files client/elluminate.h client/cli/view
 ROOMS="report tasks transfer commands"
 rooms client/cli client/elluminate.h client/cli/view client/cli/files
 may client/examples
+one_way client/transport
+one_way client/operations
 whole=proto
+one_way proto
 below='proto/[a-z_]+\.h proto/generated'
 for part in text fault json record content wire; do
 	# shellcheck disable=SC2086 # several
