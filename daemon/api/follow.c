@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "daemon/api/listener.h"
-#include "daemon/backend/stream.h"
+#include "daemon/backend/callers/stream.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
 #include "daemon/queue/queue.h"

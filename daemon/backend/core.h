@@ -5,13 +5,13 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/backend/bearer.h"
-#include "daemon/backend/descriptors.h"
+#include "daemon/backend/connection/bearer.h"
+#include "daemon/backend/connection/descriptors.h"
+#include "daemon/backend/connection/exchange.h"
+#include "daemon/backend/connection/pool.h"
 #include "daemon/backend/dialect/dialect.h"
 #include "daemon/backend/dialect/target.h"
-#include "daemon/backend/exchange.h"
 #include "daemon/backend/ground.h"
-#include "daemon/backend/pool.h"
 #include "daemon/backend/traffic.h"
 
 struct event;

@@ -1,7 +1,7 @@
 /*
  * Google's service accounts: a key file in the place of a key. What it says is signed is exchanged, at
  * an address that it names, for an access token that lasts an hour or less. Here is what is said and how
- * it is read; who asks, and when, is backend/bearer.h.
+ * it is read; who asks, and when, is backend/connection/bearer.h.
  */
 #pragma once
 

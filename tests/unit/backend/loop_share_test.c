@@ -2,7 +2,7 @@
  * Users on the backend's loop, on a clock that only the test moves: who takes as much as there is,
  * who wants little, nobody beside them, and what is under way already.
  */
-#include "daemon/backend/loop_share.h"
+#include "daemon/backend/limits/loop_share.h"
 #include "daemon/base/deadline.h"
 #include "tests/unit/suite.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/backend/loop_share.h"
+#include "daemon/backend/limits/loop_share.h"
 
 #include "daemon/base/deadline.h"
 

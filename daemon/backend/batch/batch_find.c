@@ -1,7 +1,7 @@
 /* Whether a provider has a batch, and which it is. */
 #include <string.h>
 
-#include "daemon/backend/batch_job.h"
+#include "daemon/backend/batch/batch_job.h"
 #include "daemon/base/clock.h"
 
 #define LIST_PAGES_MAX 20

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/backend/connection/multi.h"
 #include "daemon/backend/ground.h"
-#include "daemon/backend/multi.h"
 #include "daemon/backend/wire/buffer.h"
 
 struct descriptors;

@@ -1,4 +1,4 @@
-#include "daemon/backend/descriptors.h"
+#include "daemon/backend/connection/descriptors.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,9 @@
  * The transport of what is reached over HTTP. An attempt goes out at once, or where the key is
  * exchanged for tokens, as soon as there is one: what waits shares what becomes of the exchange.
  */
-#include "daemon/backend/bearer.h"
-#include "daemon/backend/job.h"
-#include "daemon/backend/transfer.h"
+#include "daemon/backend/connection/bearer.h"
+#include "daemon/backend/job/job.h"
+#include "daemon/backend/job/transfer.h"
 #include "daemon/backend/transport.h"
 
 static void fail_for_memory(struct job *job)

@@ -1,7 +1,7 @@
-#include "daemon/backend/allowance.h"
+#include "daemon/backend/admission/allowance.h"
 
+#include "daemon/backend/admission/hold.h"
 #include "daemon/backend/core.h"
-#include "daemon/backend/hold.h"
 #include "daemon/base/clock.h"
 
 #define LOOK_USEC (3600 * USEC_PER_SEC) // the wall clock may have been set

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/allowance.h"
-#include "daemon/backend/batch_job.h"
+#include "daemon/backend/admission/allowance.h"
+#include "daemon/backend/admission/endpoint.h"
+#include "daemon/backend/batch/batch_job.h"
 #include "daemon/backend/dialect/refusal.h"
-#include "daemon/backend/endpoint.h"
 
 #define LINE_HEAD_MAX 4096u // in which one says whose it is
 #define RESULTS_OUT_MAX 16 // at once with who takes them, and

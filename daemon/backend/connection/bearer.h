@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "daemon/backend/exchange.h"
+#include "daemon/backend/connection/exchange.h"
 #include "daemon/backend/ground.h"
 #include "daemon/backend/wire/buffer.h"
 #include "daemon/base/loop.h"

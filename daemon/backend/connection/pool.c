@@ -1,8 +1,8 @@
-#include "daemon/backend/pool.h"
+#include "daemon/backend/connection/pool.h"
 
 #include <stdlib.h>
 
-#include "daemon/backend/descriptors.h"
+#include "daemon/backend/connection/descriptors.h"
 #include "daemon/backend/dialect/target.h"
 #include "daemon/base/container_of.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/backend/batch_job.h"
+#include "daemon/backend/batch/batch_job.h"
 
 #include <ctype.h>
 #include <stdio.h>

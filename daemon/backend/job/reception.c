@@ -5,15 +5,15 @@
  * An answer that turns out to be long waits where it is until it is one of the few that are held
  * at a time, and until its user has rested from what his last ones took of the loop's time.
  */
-#include "daemon/backend/reception.h"
+#include "daemon/backend/job/reception.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/backend/admission/endpoint.h"
+#include "daemon/backend/callers/stream.h"
 #include "daemon/backend/dialect/refusal.h"
-#include "daemon/backend/endpoint.h"
-#include "daemon/backend/stream.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
 

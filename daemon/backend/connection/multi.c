@@ -1,4 +1,4 @@
-#include "daemon/backend/multi.h"
+#include "daemon/backend/connection/multi.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/backend/descriptors.h"
+#include "daemon/backend/connection/descriptors.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/deadline.h"
 

@@ -2,20 +2,20 @@
  * A call's way through the backend: queued, issued, tried again, and back to who asked. Each
  * job_*() leaves the job in one of its places, or gone and its call on the way back.
  */
-#include "daemon/backend/job.h"
+#include "daemon/backend/job/job.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/admission.h"
+#include "daemon/backend/admission/admission.h"
+#include "daemon/backend/admission/endpoint.h"
+#include "daemon/backend/admission/hold.h"
+#include "daemon/backend/admission/outage.h"
+#include "daemon/backend/callers/flow_reply.h"
+#include "daemon/backend/callers/stream.h"
 #include "daemon/backend/core.h"
-#include "daemon/backend/endpoint.h"
-#include "daemon/backend/flow_reply.h"
-#include "daemon/backend/hold.h"
-#include "daemon/backend/outage.h"
-#include "daemon/backend/stream.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"

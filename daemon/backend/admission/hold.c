@@ -1,7 +1,7 @@
-#include "daemon/backend/hold.h"
+#include "daemon/backend/admission/hold.h"
 
+#include "daemon/backend/callers/flow_reply.h"
 #include "daemon/backend/core.h"
-#include "daemon/backend/flow_reply.h"
 #include "daemon/base/clock.h"
 
 #define LONG_USEC (2 * USEC_PER_SEC) // a pause longer than that holds flows

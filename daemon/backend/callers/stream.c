@@ -1,4 +1,4 @@
-#include "daemon/backend/stream.h"
+#include "daemon/backend/callers/stream.h"
 
 #include <errno.h>
 #include <stdlib.h>

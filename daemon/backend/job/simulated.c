@@ -8,7 +8,7 @@
 
 #include "daemon/backend/core.h"
 #include "daemon/backend/dialect/simulated_text.h"
-#include "daemon/backend/job.h"
+#include "daemon/backend/job/job.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"

@@ -1,11 +1,11 @@
-#include "daemon/backend/admission.h"
+#include "daemon/backend/admission/admission.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "daemon/backend/allowance.h"
+#include "daemon/backend/admission/allowance.h"
+#include "daemon/backend/connection/pool.h"
 #include "daemon/backend/dialect/target.h"
-#include "daemon/backend/pool.h"
 
 int admission_init(struct admission *admission)
 {

@@ -1,4 +1,4 @@
-#include "daemon/backend/flow_reply.h"
+#include "daemon/backend/callers/flow_reply.h"
 
 #include <stdarg.h>
 #include <stdio.h>

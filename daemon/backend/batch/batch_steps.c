@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/batch_job.h"
-#include "daemon/backend/order.h"
+#include "daemon/backend/batch/batch_job.h"
+#include "daemon/backend/callers/order.h"
 #include "daemon/base/clock.h"
 
 /* ---- Giving ---- */

@@ -1,13 +1,13 @@
-#include "daemon/backend/endpoint.h"
+#include "daemon/backend/admission/endpoint.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/backend/admission.h"
-#include "daemon/backend/allowance.h"
+#include "daemon/backend/admission/admission.h"
+#include "daemon/backend/admission/allowance.h"
+#include "daemon/backend/admission/hold.h"
 #include "daemon/backend/core.h"
-#include "daemon/backend/hold.h"
 #include "daemon/backend/transport.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"

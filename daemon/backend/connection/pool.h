@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/backend/connection/multi.h"
 #include "daemon/backend/dialect/answer.h"
 #include "daemon/backend/ground.h"
-#include "daemon/backend/loop_share.h"
-#include "daemon/backend/multi.h"
+#include "daemon/backend/limits/loop_share.h"
 #include "daemon/backend/wire/buffer.h"
 
 struct backend;

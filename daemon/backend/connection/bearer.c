@@ -1,4 +1,4 @@
-#include "daemon/backend/bearer.h"
+#include "daemon/backend/connection/bearer.h"
 
 #include <errno.h>
 #include <stdlib.h>

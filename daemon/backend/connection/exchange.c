@@ -1,4 +1,4 @@
-#include "daemon/backend/exchange.h"
+#include "daemon/backend/connection/exchange.h"
 
 #include <string.h>
 

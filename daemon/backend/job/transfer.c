@@ -1,13 +1,13 @@
-#include "daemon/backend/transfer.h"
+#include "daemon/backend/job/transfer.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/backend/bearer.h"
-#include "daemon/backend/endpoint.h"
-#include "daemon/backend/job.h"
-#include "daemon/backend/reception.h"
+#include "daemon/backend/admission/endpoint.h"
+#include "daemon/backend/connection/bearer.h"
+#include "daemon/backend/job/job.h"
+#include "daemon/backend/job/reception.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
 #include "daemon/base/log.h"

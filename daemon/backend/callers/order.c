@@ -1,4 +1,4 @@
-#include "daemon/backend/order.h"
+#include "daemon/backend/callers/order.h"
 
 #include <errno.h>
 #include <stdlib.h>
