@@ -1,4 +1,4 @@
-/* What can be done with operations: wait for many, cancel, gather, and cross to other threads. */
+/* What can be done with operations: wait for many, cancel, gather. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -9,35 +9,8 @@
 #include <string.h>
 
 #include "client/elluminate.h"
-#include "tests/unit/client/client_standin.h"
+#include "tests/unit/client/client_handle.h"
 #include "tests/unit/suite.h"
-
-static struct standin standin;
-static struct ellu *handle;
-static int n_told, last_result;
-
-static void start(void)
-{
-	standin_start(&standin, standin_answer);
-	ck_assert_int_eq(ellu_open(standin.path, ELLU_EVENT, &handle), 0);
-}
-
-static void stop(void)
-{
-	handle = ellu_close(handle);
-	standin_stop(&standin);
-}
-
-static struct ellu_op *start_task(int64_t id, ellu_reply_fn *callback)
-{
-	struct ellu_get_task_request request = ELLU_RECORD(struct ellu_get_task_request);
-	struct ellu_op *op;
-
-	request.id = id;
-	ck_assert_int_eq(ellu_call_method_async(handle, "org.elluminate.GetTask", &request, NULL,
-				(ellu_any_fn *) callback, &n_told, &op), 0);
-	return op;
-}
 
 static struct ellu_op *start_hanging(ellu_reply_fn *callback)
 {
@@ -48,24 +21,13 @@ static struct ellu_op *start_hanging(ellu_reply_fn *callback)
 	return op;
 }
 
-static void count(struct ellu_op *op, int result, const void *reply, const struct ellu_error *error,
-		  void *userdata)
-{
-	(void) op;
-	(void) reply;
-	(void) userdata;
-	ck_assert_int_eq(result < 0, error != NULL);
-	n_told++;
-	last_result = result;
-}
-
 START_TEST(waiting_for_many)
 {
 	struct ellu_op *ops[6] = { NULL };
 
-	start();
+	handle_open();
 	for (int i = 1; i < 5; i++)
-		ops[i] = start_task(i == 3 ? 404 : 7, count);
+		ops[i] = handle_start_task(i == 3 ? 404 : 7, handle_told);
 	ck_assert_int_eq(ellu_op_wait_all(ops, 5, 10), 1);
 	ck_assert_int_eq(n_told, 4);
 	ck_assert_int_eq(ellu_op_result(ops[3], NULL, NULL), ELLU_E_NOT_FOUND);
@@ -77,14 +39,14 @@ START_TEST(waiting_for_many)
 	ck_assert_int_eq(ellu_op_wait_any(ops, 1, 10), -ENOENT);
 	ellu_op_free(ops[1]);
 	ops[0] = start_hanging(NULL);
-	ops[1] = start_task(7, NULL);
+	ops[1] = handle_start_task(7, NULL);
 	ops[2] = ellu_op_free(ops[2]);
 	ops[2] = start_hanging(NULL);
 	ck_assert_int_eq(ellu_op_wait_any(ops, 3, 10), 1);
 	ck_assert_int_eq(ellu_op_wait_all(NULL, 0, 0), 1);
 	for (int i = 0; i < 6; i++)
 		ellu_op_free(ops[i]);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -94,9 +56,9 @@ START_TEST(waiting_for_one_after_the_other)
 	struct ellu_op *ops[5];
 	int found, n = 0;
 
-	start();
+	handle_open();
 	for (int i = 0; i < 5; i++)
-		ops[i] = start_task(7, NULL);
+		ops[i] = handle_start_task(7, NULL);
 	while ((found = ellu_op_wait_any(ops, 5, 10)) >= 0) {
 		ck_assert_int_eq(ellu_op_is_done(ops[found]), 1);
 		ops[found] = ellu_op_free(ops[found]);
@@ -104,7 +66,7 @@ START_TEST(waiting_for_one_after_the_other)
 	}
 	ck_assert_int_eq(found, -ENOENT);
 	ck_assert_int_eq(n, 5);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -127,16 +89,16 @@ START_TEST(what_begins_meanwhile_is_not_waited_for)
 {
 	struct ellu_op *op;
 
-	start();
-	op = start_task(7, replace);
+	handle_open();
+	op = handle_start_task(7, replace);
 	ck_assert_int_eq(ellu_op_wait_any(&op, 1, 30), 0);
 	for (int i = 0; i < 64; i++)
 		ellu_op_free(hanging[i]);
-	op = start_task(7, replace);
+	op = handle_start_task(7, replace);
 	ck_assert_int_eq(ellu_op_wait_all(&op, 1, 30), 1);
 	for (int i = 0; i < 64; i++)
 		ellu_op_free(hanging[i]);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -146,16 +108,16 @@ START_TEST(drains_leave_room_for_others)
 	struct ellu_cancel_task_request cancel = ELLU_RECORD(struct ellu_cancel_task_request);
 	struct ellu_op *op;
 
-	start();
+	handle_open();
 	cancel.id = 7;
 	for (int i = 0; i < 8; i++) {
 		ck_assert_int_eq(ellu_drain_async(handle, &drain, NULL, NULL, NULL), 0);
 		ck_assert_int_eq(ellu_cancel_task_async(handle, &cancel, NULL, NULL, NULL), 0);
 	}
-	op = start_task(7, NULL);
+	op = handle_start_task(7, NULL);
 	ck_assert_int_eq(ellu_op_wait(op, 30), 1);
 	ellu_op_free(op);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -164,8 +126,8 @@ START_TEST(cancelling)
 	const struct ellu_error *error;
 	struct ellu_op *op;
 
-	start();
-	op = start_hanging(count);
+	handle_open();
+	op = start_hanging(handle_told);
 	ck_assert_int_eq(ellu_op_wait(op, 0.01), 0);
 	ck_assert_int_eq(ellu_op_cancel(op), 0);
 	ck_assert_int_eq(ellu_op_is_done(op), 1);
@@ -183,7 +145,7 @@ START_TEST(cancelling)
 	ck_assert_int_eq(n_told, 1);
 	ck_assert_int_eq(ellu_op_cancel_task(op), -EOPNOTSUPP);
 	ellu_op_free(op);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -193,9 +155,9 @@ START_TEST(the_descriptor_shows_what_is_due)
 	struct pollfd poll_fd;
 	struct ellu_op *op;
 
-	start();
+	handle_open();
 	poll_fd = (struct pollfd){ .fd = ellu_fd(handle), .events = POLLIN };
-	op = start_hanging(count);
+	op = start_hanging(handle_told);
 	ck_assert_int_eq(poll(&poll_fd, 1, 0), 0);
 	ellu_op_cancel(op);
 	ck_assert_int_eq(poll(&poll_fd, 1, 10000), 1);
@@ -204,7 +166,7 @@ START_TEST(the_descriptor_shows_what_is_due)
 	ck_assert_int_eq(n_told, 1);
 	ck_assert_int_eq(poll(&poll_fd, 1, 0), 0);
 	ellu_op_free(op);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -213,26 +175,26 @@ START_TEST(a_callback_that_comes_later)
 	struct ellu_op *op;
 	int other;
 
-	start();
-	op = start_task(7, NULL);
+	handle_open();
+	op = handle_start_task(7, NULL);
 	ck_assert_ptr_eq(ellu_op_userdata(op), &n_told);
 	ck_assert_int_eq(ellu_op_wait(op, 10), 1);
-	ck_assert_int_eq(ellu_op_set_callback(op, count, &other), 0);
+	ck_assert_int_eq(ellu_op_set_callback(op, handle_told, &other), 0);
 	ck_assert_ptr_eq(ellu_op_userdata(op), &other);
 	ck_assert_int_eq(n_told, 0);
 	ck_assert_int_eq(ellu_process(handle), 1);
 	ck_assert_int_eq(n_told, 1);
-	ck_assert_int_eq(ellu_op_set_callback(op, count, NULL), 0); // it knows already
+	ck_assert_int_eq(ellu_op_set_callback(op, handle_told, NULL), 0); // it knows already
 	ck_assert_int_eq(ellu_process(handle), 0);
 	ellu_op_free(op);
 	op = start_hanging(NULL);
-	ellu_op_set_callback(op, count, NULL);
+	ellu_op_set_callback(op, handle_told, NULL);
 	ellu_op_cancel(op);
 	ellu_op_set_callback(op, NULL, NULL);
 	ck_assert_int_eq(ellu_process(handle), 0);
 	ck_assert_int_eq(n_told, 1);
 	ellu_op_free(op);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -285,7 +247,7 @@ START_TEST(gathering)
 		ellu_op_free(ops[i]);
 	}
 	ck_assert_int_eq(ellu_gather(handle, 0, 0, start_raw, &failing, 0, NULL), 1);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -301,7 +263,7 @@ START_TEST(gathering_out_of_time)
 	struct ellu_op *ops[3];
 	int next = 0;
 
-	start();
+	handle_open();
 	/* However slow the machine is, some time is enough for the one that is answered. */
 	for (double seconds = 0.05; !next; seconds *= 2) {
 		ck_assert_int_eq(ellu_gather(handle, 3, 1, start_one_hanging, NULL, seconds, ops), 0);
@@ -312,7 +274,7 @@ START_TEST(gathering_out_of_time)
 		ellu_op_free(ops[0]);
 		ellu_op_free(ops[1]);
 	}
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -361,7 +323,7 @@ START_TEST(in_order)
 
 	start_in_order(answer_when_told);
 	for (int i = 0; i < 9; i++)
-		ops[i] = start_task(i % 3 == 2 ? 404 : 7, NULL);
+		ops[i] = handle_start_task(i % 3 == 2 ? 404 : 7, NULL);
 	ck_assert_int_eq(ellu_set_in_order(handle, 0), -EBUSY);
 	for (int i = 0; i < 9; i++) {
 		sem_post(&go_on);
@@ -371,7 +333,7 @@ START_TEST(in_order)
 	}
 	ck_assert_int_eq(standin.n_connections, 1);
 	ck_assert_int_eq(ellu_set_in_order(handle, 0), 0);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -384,9 +346,9 @@ START_TEST(in_order_one_is_cancelled)
 	ops[0] = start_clearing();
 	ops[1] = start_clearing();
 	ops[2] = start_clearing();
-	ops[3] = start_task(7, NULL);
+	ops[3] = handle_start_task(7, NULL);
 	ellu_op_cancel(ops[1]);
-	ops[4] = start_task(7, NULL); // on a connection of its own, once there is room
+	ops[4] = handle_start_task(7, NULL); // on a connection of its own, once there is room
 	for (int i = 0; i < 16; i++)
 		sem_post(&go_on);
 	ck_assert_int_eq(ellu_op_wait_all(ops, 5, 10), 1);
@@ -397,7 +359,7 @@ START_TEST(in_order_one_is_cancelled)
 	ck_assert_int_eq(ellu_op_result(ops[4], NULL, NULL), 0);
 	for (int i = 0; i < 5; i++)
 		ellu_op_free(ops[i]);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -406,11 +368,11 @@ START_TEST(in_order_and_lost)
 	struct ellu_op *ops[5];
 
 	start_in_order(hang_up_when_told);
-	ops[0] = start_task(7, NULL);
+	ops[0] = handle_start_task(7, NULL);
 	ops[1] = start_clearing();
-	ops[2] = start_task(7, NULL);
+	ops[2] = handle_start_task(7, NULL);
 	ops[3] = start_clearing();
-	ops[4] = start_task(404, NULL); // not sent yet
+	ops[4] = handle_start_task(404, NULL); // not sent yet
 	sem_post(&go_on);
 	ck_assert_int_eq(ellu_op_wait_all(ops, 5, 10), 1);
 	for (int i = 0; i < 4; i++)
@@ -418,272 +380,7 @@ START_TEST(in_order_and_lost)
 	ck_assert_int_eq(ellu_op_result(ops[4], NULL, NULL), ELLU_E_NOT_FOUND);
 	for (int i = 0; i < 5; i++)
 		ellu_op_free(ops[i]);
-	stop();
-}
-END_TEST
-
-/* ---- Threads ---- */
-
-
-static int wait_for_go(void *userdata)
-{
-	sem_wait(&go_on);
-	return *(int *) userdata;
-}
-
-START_TEST(off_the_loop)
-{
-	static int results[12];
-	struct ellu_op *ops[12];
-
-	sem_init(&go_on, 0, 0);
-	start();
-	for (int i = 0; i < 12; i++) {
-		results[i] = -i;
-		ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &results[i], &ops[i]),
-				 0);
-	}
-	ck_assert_int_eq(ellu_op_wait(ops[0], 0.01), 0);
-	ck_assert_int_eq(ellu_op_cancel(ops[11]), 0); // it waits for a thread
-	ops[1] = ellu_op_free(ops[1]); // it runs, and goes on unseen
-	for (int i = 0; i < 12; i++)
-		sem_post(&go_on);
-	ck_assert_int_eq(ellu_op_wait_all(ops, 12, 10), 1);
-	for (int i = 0; i < 12; i++)
-		if (i != 1 && i != 11)
-			ck_assert_int_eq(ellu_op_result(ops[i], NULL, NULL), -i);
-	while (ellu_process(handle) > 0)
-		;
-	ck_assert_int_eq(n_told, 11);
-	for (int i = 0; i < 12; i++)
-		ellu_op_free(ops[i]);
-	stop();
-	sem_destroy(&go_on);
-}
-END_TEST
-
-/* Without memory for a thread what waits for one fails, once there is none that would start it. */
-START_TEST(off_the_loop_without_threads)
-{
-	static int nothing;
-	struct ellu_op *ops[4], *none = NULL;
-	pthread_attr_t before, huge;
-
-	sem_init(&go_on, 0, 0);
-	start();
-	ops[1] = start_task(7, NULL); // the other side has its thread when it answers
-	ck_assert_int_eq(ellu_op_wait(ops[1], 10), 1);
-	ellu_op_free(ops[1]);
-	ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &nothing, &ops[0]), 0);
-	ck_assert_int_eq(pthread_getattr_default_np(&before), 0);
-	ck_assert_int_eq(pthread_attr_init(&huge), 0);
-	ck_assert_int_eq(pthread_attr_setstacksize(&huge, (size_t) 1 << 48), 0);
-	ck_assert_int_eq(pthread_setattr_default_np(&huge), 0);
-	for (int i = 1; i < 4; i++)
-		ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &nothing, &ops[i]), 0);
-	sem_post(&go_on);
-	ck_assert_int_eq(ellu_op_wait_all(ops, 4, 10), 1);
-	ck_assert_int_eq(ellu_op_result(ops[0], NULL, NULL), 0);
-	for (int i = 1; i < 4; i++)
-		ck_assert_int_eq(ellu_op_result(ops[i], NULL, NULL), -EAGAIN);
-	ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &nothing, &none), -EAGAIN);
-	ck_assert_ptr_null(none);
-	ck_assert_int_eq(pthread_setattr_default_np(&before), 0);
-	for (int i = 0; i < 4; i++)
-		ellu_op_free(ops[i]);
-	stop();
-	pthread_attr_destroy(&huge);
-	pthread_attr_destroy(&before);
-	sem_destroy(&go_on);
-}
-END_TEST
-
-static int close_from_inside(void *userdata)
-{
-	(void) userdata;
-	return ellu_close(handle) == handle ? -EBUSY : 0;
-}
-
-START_TEST(closing_while_functions_run)
-{
-	static int nothing;
-	struct ellu_op *op, *late[20];
-
-	sem_init(&go_on, 0, 0);
-	start();
-	ck_assert_int_eq(ellu_run_off_loop(handle, close_from_inside, NULL, NULL, &op), 0);
-	ck_assert_int_eq(ellu_op_wait(op, 10), 1);
-	ck_assert_int_eq(ellu_op_result(op, NULL, NULL), -EBUSY);
-	ellu_op_free(op);
-	for (int i = 0; i < 20; i++)
-		ck_assert_int_eq(ellu_run_off_loop(handle, wait_for_go, count, &nothing, &late[i]), 0);
-	for (int i = 0; i < 20; i++)
-		sem_post(&go_on);
-	stop(); // waits for those that run, and leaves out the others
-	for (int i = 0; i < 20; i++) {
-		ck_assert_int_eq(ellu_op_is_done(late[i]), 1);
-		ellu_op_free(late[i]);
-	}
-	ck_assert_int_eq(n_told, 0);
-	sem_destroy(&go_on);
-}
-END_TEST
-
-static int start_any(struct ellu *daemon, size_t index, struct ellu_op **ret_op, void *userdata)
-{
-	const char *method = userdata;
-
-	ck_assert_uint_eq(index, 0);
-	if (!method)
-		return -EILSEQ;
-	return ellu_call_raw_async(daemon, method, NULL, NULL, NULL, ret_op);
-}
-
-static int await_answers(void *userdata)
-{
-	const struct ellu_raw_reply *reply;
-	const struct ellu_error *error;
-	int r;
-
-	(void) userdata;
-	for (int i = 0; i < 20; i++) {
-		r = ellu_await(handle, start_any, "a.GetInfo", 10, (const void **) &reply, &error);
-		if (r != 0 || error || !strstr(reply->parameters, "vendor"))
-			return -EPROTO;
-		ellu_free(reply);
-	}
-	r = ellu_await(handle, start_any, "a.Unknown", 10, NULL, &error);
-	if (r != ELLU_E_METHOD_NOT_FOUND || strcmp(error->code, "MethodNotFound") != 0)
-		return -EPROTO;
-	ellu_free(error);
-	r = ellu_await(handle, start_any, "a.Hang", 0.02, NULL, &error);
-	if (r != -ETIMEDOUT || strcmp(error->code, "ETIMEDOUT") != 0)
-		return -EPROTO;
-	ellu_free(error);
-	return ellu_await(handle, start_any, NULL, 10, NULL, NULL) == -EILSEQ ? 0 : -EPROTO;
-}
-
-static atomic_int n_starts;
-
-static int count_start(struct ellu *daemon, size_t index, struct ellu_op **ret_op, void *userdata)
-{
-	n_starts++;
-	return start_any(daemon, index, ret_op, userdata);
-}
-
-static void *await_in_vain(void *userdata)
-{
-	char method[] = "a.GetInfo"; // gone when this returns
-
-	(void) userdata;
-	return (void *) (intptr_t) ellu_await(handle, count_start, method, 0.01, NULL, NULL);
-}
-
-/* Nobody ran the loop in time; when somebody does, what `start` would use is gone. */
-START_TEST(what_was_awaited_too_late_is_not_started)
-{
-	pthread_t thread;
-	void *result;
-
-	start();
-	ck_assert_int_eq(pthread_create(&thread, NULL, await_in_vain, NULL), 0);
-	ck_assert_int_eq(pthread_join(thread, &result), 0);
-	ck_assert_int_eq((intptr_t) result, -ETIMEDOUT);
-	while (ellu_process(handle) > 0)
-		;
-	ck_assert_int_eq(n_starts, 0);
-	/* The thread that opened the handle may not be the one of the loop: nothing is driven. */
-	ck_assert_ptr_eq(await_in_vain(NULL), (void *) (intptr_t) -ETIMEDOUT);
-	ck_assert_int_eq(n_starts, 0);
-	while (ellu_process(handle) > 0)
-		;
-	ck_assert_int_eq(n_starts, 0);
-	stop();
-}
-END_TEST
-
-static void await_in_callback(struct ellu_op *op, int result, const void *reply,
-			      const struct ellu_error *error, void *userdata)
-{
-	struct ellu_op *none;
-
-	(void) op;
-	(void) reply;
-	(void) error;
-	(void) userdata;
-	ck_assert_int_eq(result, 0);
-	ck_assert_int_eq(ellu_await(handle, start_any, "a.GetInfo", 10, NULL, NULL), -EDEADLK);
-	ck_assert_int_eq(ellu_gather(handle, 1, 1, start_any, "a.GetInfo", 10, &none), -EDEADLK);
-	ck_assert_int_eq(ellu_process(handle), -EDEADLK);
-	n_told++;
-}
-
-START_TEST(awaiting_from_other_threads)
-{
-	struct ellu_op *ops[9];
-
-	start();
-	for (int i = 0; i < 8; i++)
-		ck_assert_int_eq(ellu_run_off_loop(handle, await_answers, NULL, NULL, &ops[i]), 0);
-	ops[8] = start_task(7, await_in_callback);
-	ck_assert_int_eq(ellu_op_wait_all(ops, 9, 30), 1);
-	for (int i = 0; i < 9; i++) {
-		ck_assert_int_eq(ellu_op_result(ops[i], NULL, NULL), 0);
-		ellu_op_free(ops[i]);
-	}
-	ck_assert_int_eq(n_told, 1);
-	stop();
-}
-END_TEST
-
-static int off_loop_result;
-
-static int await_for_long(void *userdata)
-{
-	sigset_t mask;
-
-	(void) userdata;
-	pthread_sigmask(SIG_SETMASK, NULL, &mask);
-	ck_assert_int_eq(sigismember(&mask, SIGINT), 1); // left to the program's own threads
-	off_loop_result = ellu_await(handle, start_any, "a.Hang", 1000, NULL, NULL);
-	return 0;
-}
-
-START_TEST(closing_ends_functions_that_wait_for_the_loop)
-{
-	start();
-	ck_assert_int_eq(ellu_run_off_loop(handle, await_for_long, count, NULL, NULL), 0);
-	while (standin.n_calls == 0) {
-		(void) ellu_process(handle);
-		(void) poll(NULL, 0, 1);
-	}
-	stop();
-	ck_assert_int_eq(off_loop_result, -ECANCELED);
-	ck_assert_int_eq(n_told, 0);
-}
-END_TEST
-
-static void *await_forever(void *userdata)
-{
-	(void) userdata;
-	return (void *) (intptr_t) ellu_await(handle, start_any, "a.Hang", 1000, NULL, NULL);
-}
-
-START_TEST(closing_ends_those_who_wait)
-{
-	pthread_t thread;
-	void *result;
-
-	start();
-	ck_assert_int_eq(pthread_create(&thread, NULL, await_forever, NULL), 0);
-	while (standin.n_calls == 0) {
-		(void) ellu_process(handle);
-		(void) poll(NULL, 0, 1);
-	}
-	ellu_close(handle);
-	pthread_join(thread, &result);
-	ck_assert_int_eq((intptr_t) result, -ECANCELED);
-	standin_stop(&standin);
+	handle_close();
 }
 END_TEST
 
@@ -698,7 +395,7 @@ static int never_answer(struct standin *guest, int fd, const char *call)
 static void count_task(struct ellu_op *op, int result, const struct ellu_get_task_reply *reply,
 		       const struct ellu_error *error, void *userdata)
 {
-	count(op, result, reply, error, userdata);
+	handle_told(op, result, reply, error, userdata);
 }
 
 /* A limit of the call's own stands over the handle's. */
@@ -738,7 +435,7 @@ START_TEST(calls_that_take_too_long)
 	request.call_timeout_seconds = 0.01;
 	ck_assert_int_eq(ellu_get_task(blocking, &request, NULL, NULL), -ETIMEDOUT);
 	ellu_close(blocking);
-	stop();
+	handle_close();
 }
 END_TEST
 
@@ -748,9 +445,5 @@ int main(void)
 			 what_begins_meanwhile_is_not_waited_for,
 			 drains_leave_room_for_others, cancelling, the_descriptor_shows_what_is_due,
 			 a_callback_that_comes_later, gathering, gathering_out_of_time, in_order,
-			 in_order_one_is_cancelled, in_order_and_lost, off_the_loop, off_the_loop_without_threads,
-			 closing_while_functions_run, awaiting_from_other_threads,
-			 what_was_awaited_too_late_is_not_started,
-			 closing_ends_those_who_wait, closing_ends_functions_that_wait_for_the_loop,
-			 calls_that_take_too_long);
+			 in_order_one_is_cancelled, in_order_and_lost, calls_that_take_too_long);
 }
