@@ -140,8 +140,7 @@ START_TEST(taken_over_first)
 	ck_assert_int_eq(delete("X"), ELLU_E_CONFLICT);
 	finish(&f, next->id, TASK_REVOKED);
 	ck_assert_int_eq(delete("X"), 0);
-	fixture_stop(&f);
-	fixture_start(&f);
+	fixture_restart(&f);
 	spec = load_run(&f, *next->experiment_id);
 	for (struct run_take_over take = { .run_id = spec->run_id }; !take.ret_end;)
 		CALL_OK(&f, store_run_take_over, &take);

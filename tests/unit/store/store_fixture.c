@@ -96,6 +96,12 @@ static void remove_folder(const char *path)
 	rmdir(path);
 }
 
+void fixture_restart(struct fixture *f)
+{
+	fixture_stop(f);
+	fixture_start(f);
+}
+
 void fixture_close(struct fixture *f)
 {
 	fixture_stop(f);

@@ -40,6 +40,7 @@ void fixture_open(struct fixture *f); // with the user UID
 void fixture_close(struct fixture *f); // removes the folder
 void fixture_stop(struct fixture *f); // the store alone
 void fixture_start(struct fixture *f);
+void fixture_restart(struct fixture *f); // as if the daemon had ended without giving its tasks back
 void fixture_ensure(struct fixture *f); // the user UID
 int fixture_try_start(struct fixture *f, bool system, struct fault *fault);
 

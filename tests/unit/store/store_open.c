@@ -157,8 +157,7 @@ START_TEST(a_start_takes_over)
 	task = submit(&f, WHOLE);
 	claim(&f, task->id);
 	answer(&f, load_run(&f, 1), 1, 1, "text");
-	fixture_stop(&f);
-	fixture_start(&f);
+	fixture_restart(&f);
 	ck_assert_int_gt(look_int(&f, "SELECT instance FROM daemon"), instance);
 	get.task_id = late.task_id = task->id;
 	CALL_OK(&f, store_task_get, &get);

@@ -246,8 +246,7 @@ START_TEST(unfinished_uploads_are_swept)
 	fixture_open(&f);
 	create(&op, "{\"name\": \"C\"}");
 	add(&part, "\"variables\": [{\"a\": 1}, {\"a\": 2}], \"upload_id\": \"u\"");
-	fixture_stop(&f);
-	fixture_start(&f);
+	fixture_restart(&f);
 	fixture_await(&f, "SELECT count(*) FROM template_variables", 0);
 	/* Its second half alone is never committed. */
 	ck_assert_int_eq(add(&part, "\"variables\": [{\"a\": 3}], \"upload_id\": \"u\", \"commit\": true"),
