@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/options.h"
 #include "client/cli/view/output.h"
 #include "client/cli/view/text.h"
 #include "proto/limits.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "client/cli/files/json_file.h"
 #include "proto/limits.h"
 #include "proto/record/record.h"
 #include "proto/text/float_text.h"

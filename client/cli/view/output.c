@@ -11,9 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "client/cli/cli.h"
+#include "client/cli/arguments.h"
+#include "client/cli/exit_status.h"
 #include "client/cli/view/output_file.h"
 #include "client/cli/view/text.h"
+#include "client/elluminate.h"
 #include "proto/task_status.h"
 
 extern char **environ;

@@ -78,13 +78,12 @@ done
 whole=client
 may client/transport client/elluminate.h
 may client/operations client/elluminate.h client/transport
-may client/cli/view client/elluminate.h client/cli/cli.h
+may client/cli/view client/elluminate.h client/cli/arguments.h client/cli/exit_status.h
 may client/cli/files client/elluminate.h client/cli/view
 ROOMS="report tasks transfer commands"
 rooms client/cli client/elluminate.h client/cli/view client/cli/files
 may client/examples
-one_way client/transport
-one_way client/operations
+one_way client
 whole=proto
 one_way proto
 below='proto/[a-z_]+\.h proto/generated'
