@@ -13,6 +13,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/ping_pong.h"
 #include "tests/harness/bus.h"
+#include "tests/harness/bus_client.h"
 #include "tests/harness/daemon.h"
 #include "tests/harness/experiment.h"
 #include "tests/harness/harness.h"
@@ -22,16 +23,6 @@
 #define N_TRIPS 2000
 #define BOUND 3.0
 #define NAME "org.elluminate.Elluminate1"
-
-static sd_bus *connect_bus(const char *address)
-{
-	sd_bus *bus = NULL;
-
-	if (sd_bus_new(&bus) < 0 || sd_bus_set_address(bus, address) < 0 ||
-	    sd_bus_set_bus_client(bus, 1) < 0 || sd_bus_start(bus) < 0)
-		die("the bus cannot be reached");
-	return bus;
-}
 
 /* Another process answers pings: every peer on a bus does. Its unique name. */
 static const char *start_ponger(const char *address)
@@ -43,7 +34,7 @@ static const char *start_ponger(const char *address)
 	if (!copy || pipe(fds) < 0)
 		die("pipe");
 	if (fork() == 0) {
-		sd_bus *bus = connect_bus(address);
+		sd_bus *bus = bus_client_new(address);
 
 		if (sd_bus_get_unique_name(bus, &name) < 0 ||
 		    write(fds[1], name, strlen(name)) < 0)
@@ -62,7 +53,7 @@ static const char *start_ponger(const char *address)
 static double ping_median(const char *address)
 {
 	static double pings[N_PINGS];
-	sd_bus *bus = connect_bus(address);
+	sd_bus *bus = bus_client_new(address);
 	const char *ponger = start_ponger(address);
 
 	for (int i = 0; i < N_PINGS; i++) {
@@ -153,7 +144,7 @@ int main(void)
 		.bus = true,
 		.environment = (const char *[]){ message_bus_variable(message_bus), NULL } });
 	struct wire *wire = daemon_connect(daemon);
-	sd_bus *bus = connect_bus(message_bus_address(message_bus));
+	sd_bus *bus = bus_client_new(message_bus_address(message_bus));
 	double seen, ping, half_trip, delay;
 	bool ok;
 

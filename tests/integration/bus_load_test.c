@@ -10,6 +10,7 @@
 #include <systemd/sd-bus.h>
 
 #include "tests/harness/bus.h"
+#include "tests/harness/bus_client.h"
 #include "tests/harness/suite.h"
 
 #define NAME "org.elluminate.Elluminate1"
@@ -114,10 +115,7 @@ static void catch_up(struct client *client)
 
 static void connect_client(struct client *client)
 {
-	ck_assert_int_ge(sd_bus_new(&client->bus), 0);
-	ck_assert_int_ge(sd_bus_set_address(client->bus, message_bus_address(message_bus)), 0);
-	ck_assert_int_ge(sd_bus_set_bus_client(client->bus, 1), 0);
-	ck_assert_int_ge(sd_bus_start(client->bus), 0);
+	client->bus = bus_client_new(message_bus_address(message_bus));
 	ck_assert_int_ge(sd_bus_add_match(client->bus, NULL,
 					  text("type='signal',interface='" NAME ".Task',path='%s'",
 					       task_path),

@@ -3,32 +3,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#include "tests/harness/bus.h"
-#include "tests/harness/suite.h"
-
-#define NAME "org.elluminate.Elluminate1"
-
-static struct message_bus *message_bus;
-static struct daemon *server;
-static sd_bus *client;
-
-static void connect_client(void)
-{
-	ck_assert_int_ge(sd_bus_new(&client), 0);
-	ck_assert_int_ge(sd_bus_set_address(client, message_bus_address(message_bus)), 0);
-	ck_assert_int_ge(sd_bus_set_bus_client(client, 1), 0);
-	ck_assert_int_ge(sd_bus_start(client), 0);
-}
-
-static void start_daemon(void)
-{
-	server = daemon_start(&(struct daemon_options) {
-		.bus = true,
-		.environment = (const char *[]) { message_bus_variable(message_bus), NULL } });
-}
+#include "tests/integration/session_bus.h"
 
 static bool has_owner(void)
 {
@@ -66,7 +43,7 @@ START_TEST(a_bus_that_comes_and_goes)
 {
 	message_bus = message_bus_start(/* system= */ false);
 	message_bus_kill(message_bus);
-	start_daemon(); // it serves although there is no bus
+	start_daemon(NULL); // it serves although there is no bus
 	ck_assert(daemon_is_well(server));
 	for (int i = 0; i < 3; i++) {
 		message_bus_restart(message_bus);
@@ -86,7 +63,7 @@ START_TEST(a_bus_that_hangs)
 {
 	message_bus = message_bus_start(/* system= */ false);
 	message_bus_hang(message_bus, true);
-	start_daemon(); // READY all the same, after BUS_SETTLE_SECONDS
+	start_daemon(NULL); // READY all the same, after BUS_SETTLE_SECONDS
 	ck_assert(daemon_is_well(server));
 	message_bus_hang(message_bus, false);
 	connect_client();

@@ -1,84 +1,11 @@
 /* The D-Bus front on a real bus: the manager's methods, tasks as objects, signals, errors. */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
-#include "tests/harness/bus.h"
-#include "tests/harness/suite.h"
-
-#define NAME "org.elluminate.Elluminate1"
-#define PATH "/org/elluminate/Elluminate1"
-#define MANAGER NAME ".Manager"
-#define TASK NAME ".Task"
-
-static struct message_bus *message_bus;
-static struct daemon *server;
-static sd_bus *client;
-
-static void connect_client(void)
-{
-	ck_assert_int_ge(sd_bus_new(&client), 0);
-	ck_assert_int_ge(sd_bus_set_address(client, message_bus_address(message_bus)), 0);
-	ck_assert_int_ge(sd_bus_set_bus_client(client, 1), 0);
-	ck_assert_int_ge(sd_bus_start(client), 0);
-}
-
-static void start_daemon(const char *config)
-{
-	server = daemon_start(&(struct daemon_options) {
-		.bus = true,
-		.config = config,
-		.environment = (const char *[]) { message_bus_variable(message_bus), NULL } });
-}
-
-static void start(void)
-{
-	message_bus = message_bus_start(/* system= */ false);
-	start_daemon(NULL);
-	connect_client();
-}
-
-/* A call that must succeed. */
-static sd_bus_message *call(const char *path, const char *interface, const char *method,
-			    const char *types, ...)
-{
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *message = NULL, *reply = NULL;
-	va_list arguments;
-	int r;
-
-	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, path, interface,
-							method), 0);
-	va_start(arguments, types);
-	ck_assert_int_ge(sd_bus_message_appendv(message, types, arguments), 0);
-	va_end(arguments);
-	r = sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, &reply);
-	ck_assert_msg(r >= 0, "%s: %s: %s", method, error.name, error.message);
-	sd_bus_message_unref(message);
-	return reply;
-}
-
-/* A call that must fail with this error. */
-static void refused(const char *name, const char *path, const char *interface, const char *method,
-		    const char *types, ...)
-{
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *message = NULL;
-	va_list arguments;
-
-	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, path, interface,
-							method), 0);
-	va_start(arguments, types);
-	ck_assert_int_ge(sd_bus_message_appendv(message, types, arguments), 0);
-	va_end(arguments);
-	ck_assert_int_lt(sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, NULL), 0);
-	ck_assert_str_eq(error.name, name);
-	sd_bus_error_free(&error);
-	sd_bus_message_unref(message);
-}
+#include "tests/integration/session_bus.h"
 
 /* ---- Signals ---- */
 
@@ -240,36 +167,6 @@ START_TEST(what_is_wrong)
 END_TEST
 
 /* ---- What GIO and others expect ---- */
-
-static int on_error(sd_bus_message *message, void *userdata, sd_bus_error *error)
-{
-	const char *sentence, *details;
-
-	(void)error;
-	ck_assert_int_eq(sd_bus_message_is_method_error(message, NULL), 1);
-	ck_assert_int_ge(sd_bus_message_read(message, "s", &sentence), 0);
-	if (sd_bus_message_read(message, "s", &details) <= 0)
-		details = "";
-	*(const char **)userdata = text("%s %s", sentence, details);
-	return 0;
-}
-
-/* The sentence and, behind a blank, the parameters. */
-static const char *error_of(const char *method, const char *called, const char *parameters)
-{
-	const char *said = NULL;
-
-	ck_assert_int_ge(sd_bus_call_method_async(client, NULL, NAME, PATH, MANAGER, method, on_error,
-						  &said, "ss", called, parameters), 0);
-	while (!said) {
-		int r = sd_bus_process(client, NULL);
-
-		ck_assert_int_ge(r, 0);
-		if (r == 0)
-			ck_assert_int_gt(sd_bus_wait(client, (uint64_t)(WAIT_SECONDS * 1e6)), 0);
-	}
-	return said;
-}
 
 /* GIO shows an error's sentence only when nothing follows it. */
 START_TEST(errors_of_call)
@@ -503,156 +400,11 @@ START_TEST(a_socket_is_handed_over)
 }
 END_TEST
 
-/* ---- Limits ---- */
-
-/* A ListTasks whose one option is an array that something appends. */
-static void refused_array(const char *contents, int (*append)(sd_bus_message *message))
-{
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *message = NULL;
-	char type[8];
-
-	snprintf(type, sizeof(type), "a%s", contents);
-	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, PATH, MANAGER,
-							"ListTasks"), 0);
-	ck_assert_int_ge(sd_bus_message_open_container(message, 'a', "{sv}"), 0);
-	ck_assert_int_ge(sd_bus_message_open_container(message, 'e', "sv"), 0);
-	ck_assert_int_ge(sd_bus_message_append(message, "s", "status"), 0);
-	ck_assert_int_ge(sd_bus_message_open_container(message, 'v', type), 0);
-	ck_assert_int_ge(append(message), 0);
-	for (int i = 0; i < 3; i++)
-		ck_assert_int_ge(sd_bus_message_close_container(message), 0);
-	ck_assert_int_lt(sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, NULL), 0);
-	ck_assert_str_eq(error.name, "org.elluminate.Error.InvalidParameter");
-	ck_assert_msg(strstr(error.message, "status"), "%s", error.message);
-	sd_bus_error_free(&error);
-	sd_bus_message_unref(message);
-}
-
-static int many_bytes(sd_bus_message *message)
-{
-	void *place;
-	int r = sd_bus_message_append_array_space(message, 'y', 24u << 20, &place);
-
-	if (r >= 0)
-		memset(place, 1, 24u << 20);
-	return r;
-}
-
-static int many_texts(sd_bus_message *message)
-{
-	int r = sd_bus_message_open_container(message, 'a', "s");
-
-	for (int i = 0; i < 100000 && r >= 0; i++)
-		r = sd_bus_message_append(message, "s", "x");
-	return r < 0 ? r : sd_bus_message_close_container(message);
-}
-
-/* What the interface has no use for is refused before anything is made of it. */
-START_TEST(arrays)
-{
-	int64_t before;
-
-	start();
-	sd_bus_message_unref(call(PATH, MANAGER, "Subscribe", ""));
-	before = daemon_memory_kib(server, "VmHWM");
-	refused_array("y", many_bytes);
-	refused_array("s", many_texts);
-	/* The message itself, in sd-bus's hands, and no more. */
-	if (!SLOW_BUILD)
-		ck_assert_int_lt(daemon_memory_kib(server, "VmHWM") - before, 128 * 1024);
-	ck_assert(daemon_is_well(server));
-}
-END_TEST
-
-/* Nanoseconds of a processor that the thread of this name has had. */
-static int64_t thread_time(const char *name)
-{
-	const char *folder = text("/proc/%d/task", (int)daemon_pid(server));
-	DIR *tasks = opendir(folder);
-	int64_t time = -1;
-
-	for (struct dirent *entry; (entry = readdir(tasks));) {
-		const char *comm = file_read(text("%s/%s/comm", folder, entry->d_name), NULL);
-
-		if (comm && strncmp(comm, name, strlen(name)) == 0)
-			time = strtoll(file_read(text("%s/%s/schedstat", folder, entry->d_name), NULL),
-				       NULL, 10);
-	}
-	closedir(tasks);
-	return time;
-}
-
-/* They are decoded off the main loop, faults and callers that go away meanwhile included. */
-START_TEST(large_texts)
-{
-	char *rows = text("{\"collection\":{\"name\":\"c\"},\"variables\":[{\"a\":\"%0500000d\"},"
-			  "{\"a\":\"b\"}]}", 0);
-	char *fault = text("%.*s,\"wrong\":1}", (int)strlen(rows) - 1, rows);
-	int64_t before;
-
-	start();
-	call(PATH, MANAGER, "Call", "ss", "CreateCollection", "{\"collection\":{\"name\":\"c\"}}");
-	before = thread_time("decoder");
-	call(PATH, MANAGER, "Call", "ss", "AddTemplateVariables", rows);
-	ck_assert_int_gt(thread_time("decoder"), before);
-	refused("org.elluminate.Error.InvalidParameter", PATH, MANAGER, "Call", "ss",
-		"AddTemplateVariables", fault);
-	ck_assert_int_ge(sd_bus_call_method_async(client, NULL, NAME, PATH, MANAGER, "Call", NULL, NULL,
-						  "ss", "AddTemplateVariables", rows), 0);
-	client = sd_bus_flush_close_unref(client);
-	ck_assert(daemon_is_well(server));
-	ck_assert_int_eq(daemon_stop(server), 0);
-}
-END_TEST
-
-static int ignore(sd_bus_message *message, void *userdata, sd_bus_error *error)
-{
-	(void)message;
-	(void)userdata;
-	(void)error;
-	return 0;
-}
-
-/* A user's requests are counted over the bus and the socket together. */
-START_TEST(one_user_over_both_ways)
-{
-	struct sim *sim = sim_start((const char *[]) { "--hang_rate=1", NULL });
-	struct wire *wire;
-	char parameters[64];
-
-	message_bus = message_bus_start(/* system= */ false);
-	start_daemon("[front]\nmax_requests_per_user = 4\n");
-	connect_client();
-	wire = daemon_connect(server);
-	snprintf(parameters, sizeof(parameters), "{\"id\":%lld}",
-		 (long long)experiment_submit(wire, &(struct experiment) { .rows = 1,
-									  .url = sim_url(sim) }));
-	for (int i = 0; i < 4; i++)
-		ck_assert_int_ge(sd_bus_call_method_async(client, NULL, NAME, PATH, MANAGER, "Call",
-							  ignore, NULL, "ss", "WatchTask",
-							  parameters), 0);
-	refused("org.elluminate.Error.TooManyRequests", PATH, MANAGER, "Call", "ss", "GetStatus",
-		"{}");
-	ck_assert_ptr_nonnull(strstr(error_of("CallDetailed", "GetStatus", "{}"),
-				     "\"retry_after_seconds\":1"));
-	wire_refused(wire, "TooManyRequests", "GetStatus", "{}");
-	client = sd_bus_flush_close_unref(client);
-	/* What it held is given back when it goes. */
-	for (json_object *reply = NULL; !reply || at_has(reply, "error");) {
-		wire_start(wire, "", "GetStatus", "{}");
-		reply = wire_next(wire);
-	}
-	daemon_kill(server);
-}
-END_TEST
-
 int main(void)
 {
 	if (!message_bus_is_there())
 		return EXIT_SKIPPED;
-	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, arrays, large_texts,
-			 one_user_over_both_ways, errors_of_call, a_chat_completion,
+	return RUN_SUITE(run_and_watch, list_call_cancel, what_is_wrong, errors_of_call, a_chat_completion,
 			 properties_of_the_manager, a_task_is_steered, states_only_go_forward,
 			 a_caller_keeps_no_idle_daemon_up, a_socket_is_handed_over);
 }

@@ -15,13 +15,7 @@ void must(bool condition, const char *what)
 
 sd_bus *connect_bus(void)
 {
-	sd_bus *client = NULL;
-
-	must(sd_bus_new(&client) >= 0, "sd_bus_new");
-	must(sd_bus_set_address(client, message_bus_address(message_bus)) >= 0, "address");
-	must(sd_bus_set_bus_client(client, 1) >= 0, "client");
-	must(sd_bus_start(client) >= 0, "start");
-	return client;
+	return bus_client_new(message_bus_address(message_bus));
 }
 
 void start(const char *config)

@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "tests/harness/bus.h"
+#include "tests/harness/bus_client.h"
 #include "tests/harness/suite.h"
 
 #define NAME "org.elluminate.Elluminate1"
