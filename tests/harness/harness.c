@@ -27,6 +27,12 @@ void die(const char *format, ...)
 	exit(EXIT_FAILURE);
 }
 
+void must(bool condition, const char *what)
+{
+	if (!condition)
+		die("%s", what);
+}
+
 double now_seconds(void)
 {
 	struct timespec now;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* How long anything that must happen may take; longer where a sanitizer slows everything. */
@@ -18,6 +19,8 @@
 #endif
 
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Of a process that is not the test's own: dies with what was expected. */
+void must(bool condition, const char *what);
 
 /* Seconds of the monotonic clock. */
 double now_seconds(void);

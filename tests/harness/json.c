@@ -36,7 +36,7 @@ bool at_has(json_object *json, const char *path)
 	return at_json(json, path) != NULL;
 }
 
-static json_object *must(json_object *json, const char *path, json_type type)
+static json_object *must_be(json_object *json, const char *path, json_type type)
 {
 	json_object *value = at_json(json, path);
 
@@ -56,7 +56,7 @@ bool at_is(json_object *json, const char *path, const char *value)
 
 int64_t at_int(json_object *json, const char *path)
 {
-	return json_object_get_int64(must(json, path, json_type_int));
+	return json_object_get_int64(must_be(json, path, json_type_int));
 }
 
 double at_number(json_object *json, const char *path)
@@ -65,20 +65,20 @@ double at_number(json_object *json, const char *path)
 
 	if (json_object_is_type(value, json_type_int))
 		return (double)json_object_get_int64(value);
-	return json_object_get_double(must(json, path, json_type_double));
+	return json_object_get_double(must_be(json, path, json_type_double));
 }
 
 bool at_bool(json_object *json, const char *path)
 {
-	return json_object_get_boolean(must(json, path, json_type_boolean));
+	return json_object_get_boolean(must_be(json, path, json_type_boolean));
 }
 
 const char *at_text(json_object *json, const char *path)
 {
-	return json_object_get_string(must(json, path, json_type_string));
+	return json_object_get_string(must_be(json, path, json_type_string));
 }
 
 size_t at_count(json_object *json, const char *path)
 {
-	return json_object_array_length(must(json, path, json_type_array));
+	return json_object_array_length(must_be(json, path, json_type_array));
 }

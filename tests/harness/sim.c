@@ -172,3 +172,8 @@ json_object *sim_requests(const struct sim *sim, unsigned last)
 	free(path);
 	return requests;
 }
+
+json_object *sim_last_request(const struct sim *sim)
+{
+	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+}

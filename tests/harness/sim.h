@@ -30,3 +30,4 @@ void sim_control(const struct sim *sim, const char *settings, ...)
 	__attribute__((format(printf, 2, 3)));
 /* GET /requests: the last calls, the oldest first. */
 json_object *sim_requests(const struct sim *sim, unsigned last);
+json_object *sim_last_request(const struct sim *sim); // its body

@@ -161,7 +161,7 @@ END_TEST
 /* The question that was asked last, as a model is to be shown it. */
 static json_object *unrecorded_question(const char *message)
 {
-	json_object *body = json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+	json_object *body = sim_last_request(sim);
 	json_object *question = json_object_new_object();
 	const char *id = strstr(message, NOT_RECORDED);
 

@@ -37,11 +37,6 @@ static json_object *ask(const char *messages, const char *more)
 	return json_object_get(at_json(reply, "task"));
 }
 
-static json_object *last_request(void)
-{
-	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
-}
-
 #define HELLO "'messages':[{'role':'user','content':'Hello'}]"
 
 START_TEST(messages)
@@ -68,7 +63,7 @@ START_TEST(messages)
 	ck_assert_int_eq(at_int(task, "progress.input_tokens"),
 			 at_int(task, "result.call.usage.input_tokens"));
 	ck_assert_double_eq(at_number(task, "progress.percent_complete"), 100);
-	request = last_request();
+	request = sim_last_request(sim);
 	ck_assert_str_eq(at_text(request, "messages.0.content"), "Be brief.");
 	ck_assert_str_eq(at_text(request, "messages.1.content"), "Hi {{x}}");
 	ck_assert_double_eq(at_number(request, "temperature"), 0.5);
@@ -96,7 +91,7 @@ START_TEST(a_template)
 		"'content':'Say {{topic}}'}],'tools':[{'name':'look','parameters':{'type':'object'}}]}}" });
 	task = ask("'prompt_template':{'name':'T'},'variables':{'topic':'cheese'}", "");
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	request = last_request();
+	request = sim_last_request(sim);
 	ck_assert_str_eq(at_text(request, "messages.0.content"), "Say cheese");
 	ck_assert_str_eq(at_text(request, "tools.0.function.name"), "look");
 	lacks("{'other':'cheese'}");
@@ -145,7 +140,7 @@ START_TEST(images)
 	start(NULL);
 	task = ask(IMAGE("'data':'" PNG "'"), "");
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	request = last_request();
+	request = sim_last_request(sim);
 	ck_assert_str_eq(at_text(request, "messages.0.content.0.text"), "What is it?");
 	ck_assert_str_eq(at_text(request, "messages.0.content.1.image_url.url"), "data:image/png;base64," PNG);
 	/* From a row's or a call's values, as any text. */
@@ -153,13 +148,13 @@ START_TEST(images)
 		  "{'prompt_template':{'name':'T'," IMAGE("'data':'{{photo}}','media_type':'image/jpeg'") "}}");
 	task = ask("'prompt_template':{'name':'T'},'variables':{'photo':'/9j/AAAA'}", "");
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_str_eq(at_text(last_request(), "messages.0.content.1.image_url.url"), "data:image/jpeg;base64,/9j/AAAA");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.0.content.1.image_url.url"), "data:image/jpeg;base64,/9j/AAAA");
 	/* One of some megabytes. */
 	memset(large, 'A', sizeof(large) - 1);
 	memcpy(large, PNG, 11);
 	task = ask(text(IMAGE("'data':'%s'"), large), "");
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_uint_eq(strlen(at_text(last_request(), "messages.0.content.1.image_url.url")),
+	ck_assert_uint_eq(strlen(at_text(sim_last_request(sim), "messages.0.content.1.image_url.url")),
 			  strlen("data:image/png;base64,") + sizeof(large) - 1);
 	end();
 }
@@ -282,7 +277,7 @@ START_TEST(it_is_asked_for_again)
 	ck_assert_int_eq(at_int(task, "result.call.attempts"), 2);
 	ck_assert_int_eq(at_int(task, "progress.input_tokens"), at_int(task, "result.call.usage.input_tokens"));
 	ck_assert_int_eq(at_int(task, "progress.output_tokens"), at_int(task, "result.call.usage.output_tokens"));
-	request = last_request();
+	request = sim_last_request(sim);
 	ck_assert_str_eq(at_text(request, "messages.1.role"), "assistant");
 	ck_assert_str_eq(at_text(request, "messages.1.content"), "{\"name\":\"A\",\"age\":-1}");
 	ck_assert_ptr_nonnull(strstr(at_text(request, "messages.2.content"), "age: -1 is below its minimum of 0"));
@@ -497,7 +492,7 @@ START_TEST(a_config_answers)
 	ck_assert_double_ge(at_number(task, "result.test.latency_seconds"), 0.05);
 	ck_assert(!at_has(task, "result.call"));
 	ck_assert_int_eq(at_int(task, "progress.responses_generated"), 1);
-	request = last_request();
+	request = sim_last_request(sim);
 	ck_assert_str_eq(at_text(request, "messages.0.content"), "Be brief.");
 	ck_assert_str_eq(at_text(request, "messages.1.role"), "user");
 	ck_assert_double_eq(at_number(request, "temperature"), 0.5);

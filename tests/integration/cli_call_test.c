@@ -21,14 +21,9 @@ static void begin(const char *setting)
 		  sim_url(sim));
 }
 
-static json_object *last_request(void)
-{
-	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
-}
-
 static const char *asked(void)
 {
-	return at_text(last_request(), "messages.0.content");
+	return at_text(sim_last_request(sim), "messages.0.content");
 }
 
 START_TEST(text_in_text_out)
@@ -39,7 +34,7 @@ START_TEST(text_in_text_out)
 	begin(NULL);
 	said = COMMAND(server, 0, "call", "Name a river.", "--llm", "local", "--temperature", "0.5");
 	ck_assert_str_eq(asked(), "Name a river.");
-	ck_assert_double_eq(at_number(last_request(), "temperature"), 0.5);
+	ck_assert_double_eq(at_number(sim_last_request(sim), "temperature"), 0.5);
 	ck_assert_uint_gt(strlen(said->out), 1);
 	ck_assert_int_eq(said->out[strlen(said->out) - 1], '\n');
 	ck_assert_ptr_null(strstr(said->err, "Simulated"));
@@ -79,13 +74,13 @@ START_TEST(more_than_a_text)
 	file_write(dir_path(folder, "notes.txt"), "a,b");
 	COMMAND(server, 0, "call", "What is it?", "--llm", "local", "--system-message", "Be brief.", "-i", image,
 		"--image", "https://h/b.png", "--document", dir_path(folder, "notes.txt"));
-	ck_assert_str_eq(at_text(last_request(), "messages.0.content"), "Be brief.");
-	ck_assert_str_eq(at_text(last_request(), "messages.1.content.0.text"), "What is it?");
-	ck_assert_str_eq(at_text(last_request(), "messages.1.content.1.image_url.url"),
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.0.content"), "Be brief.");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.1.content.0.text"), "What is it?");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.1.content.1.image_url.url"),
 			 "data:image/png;base64,iVBORw0KGgouLi4u");
-	ck_assert_str_eq(at_text(last_request(), "messages.1.content.2.image_url.url"), "https://h/b.png");
-	ck_assert_str_eq(at_text(last_request(), "messages.1.content.3.file.file_data"), "data:text/plain;base64,YSxi");
-	ck_assert_str_eq(at_text(last_request(), "messages.1.content.3.file.filename"), "notes.txt");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.1.content.2.image_url.url"), "https://h/b.png");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.1.content.3.file.file_data"), "data:text/plain;base64,YSxi");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.1.content.3.file.filename"), "notes.txt");
 
 	file_write(schema, "{ // what is wanted\n\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}},"
 			   "\"required\":[\"n\"]}");
@@ -132,12 +127,12 @@ START_TEST(a_conversation)
 	said = command_run_line(server, 0, "printf 'One.\n\n  \nTwo.\n' | $0 chat --llm local --system-message 'Be brief.'");
 	ck_assert_str_eq(said->out, "Hello yourself.\nHello yourself.\n");
 	ck_assert_int_eq(sim_stat(sim, "calls"), 2);
-	ck_assert_int_eq((int)json_object_array_length(at_json(last_request(), "messages")), 4);
-	ck_assert_str_eq(at_text(last_request(), "messages.0.content"), "Be brief.");
-	ck_assert_str_eq(at_text(last_request(), "messages.1.content"), "One.");
-	ck_assert_str_eq(at_text(last_request(), "messages.2.role"), "assistant");
-	ck_assert_str_eq(at_text(last_request(), "messages.2.content"), "Hello yourself.");
-	ck_assert_str_eq(at_text(last_request(), "messages.3.content"), "Two.");
+	ck_assert_int_eq((int)json_object_array_length(at_json(sim_last_request(sim), "messages")), 4);
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.0.content"), "Be brief.");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.1.content"), "One.");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.2.role"), "assistant");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.2.content"), "Hello yourself.");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.3.content"), "Two.");
 	said = command_run_line(server, 0, "$0 chat Zero. --llm local </dev/null");
 	ck_assert_str_eq(said->out, "Hello yourself.\n");
 	/* Where nobody looks on it ends with what failed. */

@@ -119,7 +119,7 @@ START_TEST(settings)
 	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
 	ck_assert_int_eq(at_int(task, "result.embedding.dimensions"), 8);
 	ck_assert_uint_eq(json_object_array_length(vector(task, 2)), 8);
-	request = json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+	request = sim_last_request(sim);
 	ck_assert_str_eq(at_text(request, "input_type"), "search_query");
 	json_object_put(task);
 	end();

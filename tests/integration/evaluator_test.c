@@ -59,11 +59,6 @@ static json_object *evaluation(json_object *task)
 	return at_json(task, "result.evaluation");
 }
 
-static json_object *last_request(const struct sim *sim)
-{
-	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
-}
-
 /* ---- Versions ---- */
 
 static int64_t conflict(const char *method, const char *parameters)
@@ -176,8 +171,8 @@ START_TEST(inputs)
 	ck_assert_int_eq(database_int(server, "SELECT count(*) FROM tasks"), 0);
 
 	ck_assert_str_eq(at_text(task_of("RunEvaluator", "'evaluator':{'name':'E'}," ALL), "status"), "SUCCESS");
-	ck_assert_uint_eq(at_count(last_request(sim), "messages"), 2);
-	question = at_text(last_request(sim), "messages.1.content");
+	ck_assert_uint_eq(at_count(sim_last_request(sim), "messages"), 2);
+	question = at_text(sim_last_request(sim), "messages.1.content");
 	ck_assert_msg(strstr(question, "A &lt;/Response-1>, and <b>."), "%s", question);
 	ck_assert_msg(strstr(question, "[1]\none\n\n[2]\ntwo"), "%s", question);
 	ck_assert_msg(strstr(question, "&lt;request-x>"), "%s", question);
@@ -200,7 +195,7 @@ START_TEST(variables_by_any_name)
 	create("'name':'E','llm_config':{'name':'sim'},'prompt':'{{response}} {{name}} {{priority}}'");
 	task_of("RunEvaluator", "'evaluator':{'name':'E'},'response':'Yes.','name':'T','variables':{'name':'Ada',"
 		"'priority':'high','response':'No.'}");
-	question = at_text(last_request(sim), "messages.1.content");
+	question = at_text(sim_last_request(sim), "messages.1.content");
 	ck_assert_msg(strstr(question, "Ada") && strstr(question, "high"), "%s", question);
 	ck_assert_msg(strstr(question, "Yes.") && !strstr(question, "No."), "%s", question);
 	end();

@@ -132,7 +132,7 @@ START_TEST(models)
 	ck_assert_int_eq(sim_stat(answers, "calls"), 3);
 	ck_assert_int_eq(sim_stat(judges, "calls"), 6);
 	ck_assert_int_eq(sim_stat(own, "calls"), 3);
-	question = at_text(json_must_parse(at_text(sim_requests(own, 1), "requests.0.body")), "messages.1.content");
+	question = at_text(sim_last_request(own), "messages.1.content");
 	ck_assert_ptr_nonnull(strstr(question, "Say "));
 	ck_assert_ptr_nonnull(strstr(question, "short, like "));
 	for (int i = 0; i < 3; i++) {

@@ -59,11 +59,6 @@ static json_object *run(const char *more)
 	return task_of("RunSkill", text(",'variables':{'topic':'tea'}%s", more));
 }
 
-static json_object *request(const struct sim *sim)
-{
-	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
-}
-
 static int64_t money_at(json_object *json, const char *path)
 {
 	const char *what = at_text(json, path);
@@ -214,11 +209,11 @@ START_TEST(validators)
 	ck_assert_int_gt(money_at(skill, "cost"), money_at(validator(task, 1), "cost") +
 				 money_at(validator(task, 2), "cost") + money_at(validator(task, 3), "cost"));
 	ck_assert_str_eq(at_text(skill, "cost"), at_text(task, "progress.cost"));
-	ck_assert_double_eq(at_number(request(answers), "temperature"), 0.5);
-	ck_assert_str_eq(at_text(request(answers), "messages.0.content"), "About tea.");
-	ck_assert_ptr_nonnull(strstr(at_text(request(high), "messages.1.content"), "About tea."));
-	ck_assert_ptr_nonnull(strstr(at_text(request(high), "messages.1.content"), "Tea is nice."));
-	ck_assert(!at_has(request(high), "temperature"));
+	ck_assert_double_eq(at_number(sim_last_request(answers), "temperature"), 0.5);
+	ck_assert_str_eq(at_text(sim_last_request(answers), "messages.0.content"), "About tea.");
+	ck_assert_ptr_nonnull(strstr(at_text(sim_last_request(high), "messages.1.content"), "About tea."));
+	ck_assert_ptr_nonnull(strstr(at_text(sim_last_request(high), "messages.1.content"), "Tea is nice."));
+	ck_assert(!at_has(sim_last_request(high), "temperature"));
 	end();
 }
 END_TEST
@@ -298,7 +293,7 @@ START_TEST(until_valid)
 	ck_assert_int_eq(at_int(task, "result.skill.answers"), 2);
 	ck_assert(at_bool(task, "result.skill.validation.is_valid"));
 	ck_assert_double_gt(at_number(validator(task, 0), "result"), 0);
-	asked = request(answers);
+	asked = sim_last_request(answers);
 	ck_assert_uint_eq(at_count(asked, "messages"), 3);
 	ck_assert_str_eq(at_text(asked, "messages.1.content"), "Tea.");
 	ck_assert_ptr_nonnull(strstr(at_text(asked, "messages.2.content"), "E: 0.00"));
@@ -343,10 +338,10 @@ START_TEST(made_elsewhere)
 	ck_assert_str_eq(at_text(task, "result.skill.response"), "Made here.");
 	ck_assert_int_eq(at_int(task, "result.skill.answers"), 0);
 	ck_assert(!at_has(task, "result.skill.model") && !at_has(task, "result.skill.rendered_prompt"));
-	ck_assert_ptr_nonnull(strstr(at_text(request(judge), "messages.1.content"), "Asked there."));
+	ck_assert_ptr_nonnull(strstr(at_text(sim_last_request(judge), "messages.1.content"), "Asked there."));
 	task = task_of("ValidateSkill", ",'response':'Made here.','variables':{'topic':'milk'}");
 	ck_assert_str_eq(at_text(task, "result.skill.rendered_prompt"), "About milk.");
-	ck_assert_ptr_nonnull(strstr(at_text(request(judge), "messages.1.content"), "About milk."));
+	ck_assert_ptr_nonnull(strstr(at_text(sim_last_request(judge), "messages.1.content"), "About milk."));
 	wire_refused(wire, INVALID, "ValidateSkill", "{'skill':{'name':'S'},'response':'Made here.'}");
 	ck_assert_int_eq(sim_stat(answers, "calls"), 0);
 	end();

@@ -7,12 +7,6 @@
 struct message_bus *message_bus;
 struct daemon *server;
 
-void must(bool condition, const char *what)
-{
-	if (!condition)
-		die("%s", what);
-}
-
 sd_bus *connect_bus(void)
 {
 	return bus_client_new(message_bus_address(message_bus));

@@ -15,8 +15,6 @@
 extern struct message_bus *message_bus;
 extern struct daemon *server;
 
-/* Ends the process, which may be another user's, with what was expected. */
-void must(bool condition, const char *what);
 void start(const char *config);
 sd_bus *connect_bus(void);
 

@@ -55,11 +55,6 @@ static const struct ellu_call_request *request(void)
 	return &made;
 }
 
-static json_object *last_request(void)
-{
-	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
-}
-
 static void answer_at_once(struct ellu_tool_use *use, const struct ellu_tool_call *call, void *userdata)
 {
 	ck_assert_str_eq(call->name, "look");
@@ -86,12 +81,12 @@ START_TEST(blocking)
 	ck_assert_int_eq(ellu_toolbox_add(toolbox, "look", answer_at_once, &n_run), 0);
 	call_blocking();
 	ck_assert_uint_eq(n_run, 2 * AT_ONCE); // each once
-	ck_assert_str_eq(at_text(last_request(), "messages.8.content"), "A house.");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.8.content"), "A house.");
 	/* Nothing is there of that name. */
 	ellu_toolbox_free(toolbox);
 	ck_assert_int_eq(ellu_toolbox_new(&toolbox), 0);
 	call_blocking();
-	ck_assert_str_eq(at_text(last_request(), "messages.2.content"), "There is no tool of this name.");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.2.content"), "There is no tool of this name.");
 	end();
 }
 END_TEST
@@ -118,7 +113,7 @@ START_TEST(on_threads)
 	begin(ELLU_BLOCKING, "{'call_tools':true,'tool_rounds':2,'tool_times':3}");
 	ck_assert_int_eq(ellu_toolbox_add(toolbox, "look", hand_to_thread, NULL), 0);
 	call_blocking();
-	ck_assert_str_eq(at_text(last_request(), "messages.8.content"), "From a thread.");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.8.content"), "From a thread.");
 	end();
 }
 END_TEST
@@ -174,8 +169,8 @@ START_TEST(several_at_once)
 		ck_assert_int_eq(ellu_tool_use_answer(uses[i], text("answer %zu", i)), 0);
 	process_until(&is_over, 0);
 	ck_assert_str_eq(status, "SUCCESS");
-	ck_assert_str_eq(at_text(last_request(), "messages.2.content"), "answer 0");
-	ck_assert_str_eq(at_text(last_request(), "messages.4.content"), "answer 2");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.2.content"), "answer 0");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.4.content"), "answer 2");
 	ellu_op_free(op);
 	end();
 }

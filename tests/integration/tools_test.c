@@ -94,11 +94,6 @@ static void must_not_wait_for(const char *id)
 		     (long long)task_id, id);
 }
 
-static json_object *last_request(void)
-{
-	return json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
-}
-
 START_TEST(rounds)
 {
 	json_object *calls, *event, *request;
@@ -119,7 +114,7 @@ START_TEST(rounds)
 	ck_assert(!at_has(event, "result.call.tool_calls"));
 	ck_assert_int_eq(at_int(event, "result.call.attempts"), 3);
 	ck_assert_int_eq(at_int(event, "result.call.usage.input_tokens"), at_int(event, "progress.input_tokens"));
-	request = last_request();
+	request = sim_last_request(sim);
 	ck_assert_int_eq((int)json_object_array_length(at_json(request, "messages")), 5);
 	ck_assert_str_eq(at_text(request, "messages.1.role"), "assistant");
 	ck_assert_str_eq(at_text(request, "messages.1.tool_calls.0.function.name"), "look");
@@ -156,9 +151,9 @@ START_TEST(several_at_once)
 	answer(call_id(calls, 1), "");
 	event = await_end();
 	ck_assert_str_eq(at_text(event, "status"), "SUCCESS");
-	ck_assert_str_eq(at_text(last_request(), "messages.2.content"), "first");
-	ck_assert_str_eq(at_text(last_request(), "messages.3.content"), "");
-	ck_assert_str_eq(at_text(last_request(), "messages.4.content"), "third");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.2.content"), "first");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.3.content"), "");
+	ck_assert_str_eq(at_text(sim_last_request(sim), "messages.4.content"), "third");
 	end();
 }
 END_TEST

@@ -18,12 +18,6 @@
 
 static struct daemon *server;
 
-static void must(bool condition, const char *what)
-{
-	if (!condition)
-		die("%s", what);
-}
-
 static void see_nothing(struct wire *wire, void *userdata)
 {
 	int64_t id = *(const int64_t *)userdata;

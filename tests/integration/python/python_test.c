@@ -63,7 +63,7 @@ static void run_tools(const char *part)
 	begin("--call_tools=true");
 	sim_control(sim, "{'tool_rounds':3,'tool_times':3}");
 	end(start(part, false));
-	request = json_must_parse(at_text(sim_requests(sim, 1), "requests.0.body"));
+	request = sim_last_request(sim);
 	ck_assert_int_eq((int)json_object_array_length(at_json(request, "messages")), 1 + 3 * 4);
 	ck_assert_str_eq(at_text(request, "messages.6.content"), "ValueError: no scales");
 	ck_assert_str_eq(at_text(request, "messages.12.content"), "NameError: there is no tool of this name");
