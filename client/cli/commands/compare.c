@@ -276,12 +276,8 @@ static void print_first_line(const char *text, int used)
 	char *line = strndup(text + skipped, strcspn(text + skipped, "\n"));
 	const int room = output.width - used;
 
-	if (!line)
-		return;
-	text_flatten(line);
-	if (output.width > 0)
-		line[text_cut(line, room > 0 ? room : 0)] = '\0';
-	text_print(stdout, line);
+	if (line)
+		text_print_line(stdout, line, output.width == 0 ? 0 : room > 1 ? room : 1);
 	free(line);
 }
 

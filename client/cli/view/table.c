@@ -11,6 +11,8 @@
 
 #define GAP 2
 #define ROOM_MIN 8 // of the last column, which is cut
+#define SHARE_MIN 19 // of another one where lines are short: a time
+#define WIDE 200 // where no line is cut: what is wider moves nothing else
 
 struct cell {
 	char *text;
@@ -21,6 +23,7 @@ struct table {
 	const struct output *as;
 	const char *titles[TABLE_COLUMNS_MAX];
 	int widths[TABLE_COLUMNS_MAX]; // of what was printed so far
+	int rooms[TABLE_COLUMNS_MAX]; // of these, what the line has
 	size_t n_columns;
 	struct cell *cells;
 	size_t n_cells;
@@ -132,10 +135,11 @@ static const char *title_of(const struct table *table, size_t column)
 	return table->titles[column] + is_right(table, column);
 }
 
-static void print_text(const struct table *table, FILE *out, const char *text, enum meaning meaning)
+/* In so many columns, or (0) as many as it takes. */
+static void print_text(const struct table *table, FILE *out, const char *text, enum meaning meaning, int room)
 {
 	fputs(meaning_on(table->as, meaning), out);
-	text_print(out, text);
+	text_print_line(out, text, room);
 	fputs(meaning_off(table->as, meaning), out);
 }
 
@@ -146,11 +150,11 @@ static size_t first_below(const struct table *table)
 	int used = 0;
 
 	for (size_t i = 0; limit > 0 && !table->as->flat && i < table->n_columns; i++) {
-		const bool is_cut = i + 1 == table->n_columns && table->widths[i] > ROOM_MIN;
+		const bool is_cut = i + 1 == table->n_columns && table->rooms[i] > ROOM_MIN;
 
-		if (i > 0 && !is_right(table, i) && used + (is_cut ? ROOM_MIN : table->widths[i]) > limit)
+		if (i > 0 && !is_right(table, i) && used + (is_cut ? ROOM_MIN : table->rooms[i]) > limit)
 			return i;
-		used += table->widths[i] + GAP;
+		used += table->rooms[i] + GAP;
 	}
 	return table->n_columns;
 }
@@ -161,20 +165,16 @@ static void print_cell(const struct table *table, FILE *out, size_t column, cons
 	const bool last = column + 1 == table->n_columns, right = is_right(table, column);
 	const char *text = cell ? cell->text : title_of(table, column);
 	const enum meaning meaning = cell ? cell->meaning : MEANING_TITLE;
-	const int limit = table->as->width, pad = table->widths[column] - text_width(text);
+	const int limit = table->as->width, pad = table->rooms[column] - text_width(text);
+	int room = 0;
 
-	if (last && !right && limit > 0 && used + text_width(text) > limit) {
-		int room = limit - used > ROOM_MIN ? limit - used : ROOM_MIN;
-		char *cut = strndup(text, text_cut(text, room - 3));
-
-		print_text(table, out, cut ? cut : "", meaning);
-		fputs("...", out);
-		free(cut);
-		return;
-	}
+	if (limit > 0 && last && !right)
+		room = limit - used > ROOM_MIN ? limit - used : ROOM_MIN;
+	else if (limit > 0 && pad < 0)
+		room = table->rooms[column];
 	if (right)
 		fprintf(out, "%*s", pad > 0 ? pad : 0, "");
-	print_text(table, out, text, meaning);
+	print_text(table, out, text, meaning, room);
 	if (!ends)
 		fprintf(out, "%*s", (right || pad < 0 ? 0 : pad) + GAP, "");
 }
@@ -190,7 +190,7 @@ static void print_row(const struct table *table, FILE *out, const struct cell *c
 			used = fprintf(out, "\n%*s", GAP, "") - 1;
 		print_cell(table, out, i, cells ? &cells[i] : NULL, used,
 			   i + 1 == below || i + 1 == table->n_columns);
-		used += table->widths[i] + GAP;
+		used += table->rooms[i] + GAP;
 	}
 	fputc('\n', out);
 }
@@ -199,6 +199,8 @@ static void widen(struct table *table, size_t column, const char *text)
 {
 	int needed = text_width(text);
 
+	if (table->as->width == 0 && needed > WIDE)
+		return;
 	table->widths[column] = needed > table->widths[column] ? needed : table->widths[column];
 }
 
@@ -206,9 +208,22 @@ static void measure(struct table *table)
 {
 	for (size_t i = 0; i < table->n_columns; i++)
 		widen(table, i, table->as->header ? title_of(table, i) : "");
-	for (size_t i = 0; i < table->n_cells; i++) {
-		text_flatten(table->cells[i].text);
+	for (size_t i = 0; i < table->n_cells; i++)
 		widen(table, i % table->n_columns, table->cells[i].text);
+}
+
+/* Where a line has no room for all, a text takes at most a quarter of it from the last one, and that is cut next. */
+static void share_line(struct table *table)
+{
+	const int limit = table->as->width, share = limit / 4 > SHARE_MIN ? limit / 4 : SHARE_MIN;
+	int used = -GAP;
+
+	for (size_t i = 0; i < table->n_columns; i++)
+		used += table->widths[i] + GAP;
+	for (size_t i = 0; i < table->n_columns; i++) {
+		const bool gives = limit > 0 && used > limit && !is_right(table, i) && i + 1 < table->n_columns;
+
+		table->rooms[i] = gives && table->widths[i] > share ? share : table->widths[i];
 	}
 }
 
@@ -285,8 +300,10 @@ void table_print(struct table *table, FILE *out)
 	if (!table || table->broken)
 		return;
 	format = table->as->format;
-	if (format == FORMAT_TABLE)
+	if (format == FORMAT_TABLE) {
 		measure(table);
+		share_line(table);
+	}
 	if (!table->begun && table->as->header)
 		rows[format](table, out, NULL);
 	if (!table->begun && table->as->header && format == FORMAT_MD)

@@ -32,7 +32,7 @@ void table_known(struct table *table, const double *number);
 void table_mark(struct table *table, enum meaning meaning);
 
 /* Prints the rows, and forgets them; the first time below the header. For people, the last column is cut
- * where the line ends. */
+ * where the line ends, and others before it that are long. */
 void table_print(struct table *table, FILE *out);
 
 struct table *table_free(struct table *table); // accepts NULL, returns NULL

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -107,6 +108,19 @@ size_t text_cut(const char *text, int width)
 		length = length ? length : 1;
 	}
 	return at;
+}
+
+void text_print_line(FILE *out, const char *text, int width)
+{
+	const bool is_cut = width > 0 && text_width(text) > width;
+	char *line = is_cut ? strndup(text, text_cut(text, width > 3 ? width - 3 : 0)) : strdup(text);
+
+	if (line) {
+		text_flatten(line);
+		text_print(out, line);
+		fputs(is_cut ? "..." : "", out);
+	}
+	free(line);
 }
 
 void text_wrap(FILE *out, const char *text, int column, int width)

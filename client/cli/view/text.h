@@ -37,6 +37,9 @@ void text_flatten(char *text);
 /* The bytes of at most `width` columns. */
 size_t text_cut(const char *text, int width);
 
+/* Prints what a line of `width` columns (0: however long) has room for, and dots where that is not all. */
+void text_print_line(FILE *out, const char *text, int width);
+
 /* Columns that text takes on a terminal. */
 int text_width(const char *text);
 

@@ -85,7 +85,7 @@ START_TEST(narrow_tables)
 		{ 40, "   CALLS  MODEL  ENDPOINT\n12345678  a      http://localhost:8080\n" },
 		{ 25, "   CALLS  MODEL  ENDPOINT\n12345678  a      http:...\n" },
 		{ 24, "   CALLS  MODEL\n  ENDPOINT\n12345678  a\n  http://localhost:8080\n" },
-		{ 14, "   CALLS\n  MODEL  ENDPO...\n12345678\n  a      http:...\n" },
+		{ 14, "   CALLS\n  MODEL  ENDPOINT\n12345678\n  a      http:...\n" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -96,6 +96,45 @@ START_TEST(narrow_tables)
 		ck_assert_str_eq(text, rows[i].says);
 		free(text);
 	}
+}
+END_TEST
+
+static void print_wide(FILE *out)
+{
+	struct table *table = table_new_as(&as);
+
+	table_column(table, ">ID");
+	table_column(table, "VARIABLES");
+	table_column(table, "RESPONSE");
+	table_text(table, "7");
+	table_printf(table, "%0300d", 0);
+	table_text(table, "It depends on who asks, and when.");
+	table_text(table, "8");
+	table_text(table, "a");
+	table_text(table, "No.");
+	table_print(table, out);
+	table_free(table);
+}
+
+/* A long text leaves the last one its room, on a terminal by a cut; elsewhere it is whole, and moves nothing. */
+START_TEST(long_texts_in_tables)
+{
+	char *text;
+
+	as = (struct output){ .header = true, .width = 80 };
+	text = printed(print_wide);
+	ck_assert_str_eq(text, "ID  VARIABLES             RESPONSE\n"
+			       " 7  00000000000000000...  It depends on who asks, and when.\n"
+			       " 8  a                     No.\n");
+	free(text);
+	as = (struct output){ .header = true };
+	text = printed(print_wide);
+	ck_assert_ptr_nonnull(strstr(text, "0000  It depends on who asks, and when.\n"
+					   " 8  a          No.\n"));
+	ck_assert_uint_eq(strlen(text), strlen("ID  VARIABLES  RESPONSE\n") + 4 + 300 + 2 +
+					strlen("It depends on who asks, and when.\n") +
+					strlen(" 8  a          No.\n"));
+	free(text);
 }
 END_TEST
 
@@ -510,7 +549,7 @@ END_TEST
 int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
-	return RUN_TESTS(numbers_and_durations, narrow_tables, wrapping, nothing_commands_the_terminal,
+	return RUN_TESTS(numbers_and_durations, narrow_tables, long_texts_in_tables, wrapping, nothing_commands_the_terminal,
 			 the_bar_fits_its_terminal, every_format_takes_any_text, right_arguments, wrong_arguments,
 			 commands_of_the_interface, options_become_fields, help_knows_every_option);
 }
