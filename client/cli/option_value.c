@@ -198,21 +198,23 @@ static int id(const char *text, json_object **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* The criterion by its id, or a text that says which one is meant. */
 static int verdict(const char *text, json_object **ret)
 {
-	size_t length = strcspn(text, "=");
-	char digits[24];
+	const char *equals = strrchr(text, '=');
+	char *criterion;
 	int64_t id;
 
-	if (!text[length] || length >= sizeof(digits))
+	if (!equals || equals == text)
 		return -EINVAL;
-	memcpy(digits, text, length);
-	digits[length] = '\0';
-	if (!cli_is_id(digits, &id))
-		return -EINVAL;
+	criterion = strndup(text, (size_t) (equals - text));
+	if (!criterion)
+		return -ENOMEM;
 	*ret = json_object_new_object();
-	json_object_object_add(*ret, "criterion_id", json_object_new_int64(id));
-	json_object_object_add(*ret, "rating", json_object_new_string(text + length + 1));
+	json_object_object_add(*ret, "criterion_id", cli_is_id(criterion, &id) ? json_object_new_int64(id)
+									      : json_object_new_string(criterion));
+	json_object_object_add(*ret, "rating", json_object_new_string(equals + 1));
+	free(criterion);
 	return 0;
 }
 
@@ -323,7 +325,7 @@ const char *option_expected(enum option_kind kind)
 		[OPTION_EXISTINGS] = "ids or names: a,b,c",
 		[OPTION_EVALUATORS] = "ids or names: a,b,c",
 		[OPTION_IDS] = "ids: 1,2,3",
-		[OPTION_VERDICT] = "the id of a criterion and its verdict: 12=NO",
+		[OPTION_VERDICT] = "a criterion (id, label or text) and its verdict: polite=NO",
 		[OPTION_VARIABLE] = "the name of a variable",
 		[OPTION_JSON] = "JSON",
 	};

@@ -32,7 +32,7 @@ enum option_kind {
 	OPTION_EXISTINGS, // several of them, between commas
 	OPTION_EVALUATORS, // the same
 	OPTION_IDS, // `1,2,3`
-	OPTION_VERDICT, // `12=NO`: two fields
+	OPTION_VERDICT, // `polite=NO`: two fields
 	OPTION_VARIABLE, // of the environment: `$NAME` in the request
 	OPTION_JSON,
 	_OPTION_KIND_MAX,

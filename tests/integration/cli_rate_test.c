@@ -84,6 +84,15 @@ START_TEST(some_of_an_experiment)
 	list = last_list(COMMAND(server, 0, "rate", "Rated", "--where", where, "--criteria",
 				 "Is it polite?", "--json"));
 	ck_assert_uint_eq(at_count(list, "items"), wanted);
+	where = text("%s=YES", at_text(listed, "0.criterion.criterion_str"));
+	list = last_list(COMMAND(server, 0, "rate", "Rated", "--where", where, "--criteria",
+				 "Is it polite?", "--json"));
+	ck_assert_uint_eq(at_count(list, "items"), wanted);
+	list = json_must_parse(COMMAND(server, 0, "experiment", "responses", "Rated", "--where", where,
+				       "--json")->out);
+	ck_assert_uint_eq(at_count(list, "items"), wanted);
+	ASSERT_SAYS(COMMAND(server, 2, "rate", "Rated", "--where", "none of them=NO")->err,
+		    "--where none of them: expected an id, a label or a text that one criterion of the experiment has");
 	list = last_list(COMMAND(server, 0, "rate", "Rated", "--epoch", "1", "--criteria",
 				 "Is it long?", "--json"));
 	ck_assert_uint_eq(at_count(list, "items"), 3);

@@ -36,8 +36,8 @@ static const struct option run_connections = { "max-connections", "N",
 					       .field = "generation_params.max_connections" };
 static const struct option follow_log = { "follow", NULL, "go on with what comes, until the task ends",
 					  OPTION_FLAG, OWN(follow), .letter = 'f' };
-static const struct option where = { "where", "ID=YES|NO",
-				     "only those that got this verdict by the criterion ID",
+static const struct option where = { "where", "CRITERION=YES|NO",
+				     "only those that got this verdict by that criterion",
 				     OPTION_VERDICT, .field = "criterion_id" };
 static const struct option keep = { "keep", NULL, "leave the experiment's own results as they are",
 				    OPTION_FLAG, OWN(keep) };

@@ -86,7 +86,7 @@ static const char rate_details[] =
 	"  elluminate rate Haiku --judge strict --mode detailed\n"
 	"  elluminate rate Haiku --judges strict,local,other --reduce majority\n"
 	"  elluminate rate Haiku --evaluators Clarity,Politeness\n"
-	"  elluminate rate Haiku --where 12=NO --criteria 'Is it at least polite?'\n"
+	"  elluminate rate Haiku --where polite=NO --criteria 'Is it at least polite?'\n"
 	"\n"
 	"Ctrl-C cancels the task and keeps what was recorded; `elluminate task retry` continues it.\n"
 	"With --json: the events, one a line, then the experiment, or the list of the verdicts.";

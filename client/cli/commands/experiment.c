@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/cli/call.h"
+#include "client/cli/commands/criterion.h"
 #include "client/cli/files/rows.h"
 #include "client/cli/tasks/submit.h"
 #include "client/cli/transfer/answers.h"
@@ -179,6 +180,19 @@ int command_add_responses(struct cli *cli)
 
 /* ---- rate ---- */
 
+static int take_where(struct cli *cli)
+{
+	const struct ellu_get_experiment_reply *reply = NULL;
+	int status = cli_connect(cli);
+
+	if (status == 0)
+		status = call_experiment(cli, cli->operand, &reply);
+	if (status == 0)
+		status = criterion_take_where(cli, reply->experiment);
+	ellu_free(reply);
+	return status;
+}
+
 /* Some responses, whose verdicts are printed, or all of an experiment, which gets new results. */
 int command_rate(struct cli *cli)
 {
@@ -187,6 +201,7 @@ int command_rate(struct cli *cli)
 	const bool filtered = options_given(arguments, "epoch") || options_given(arguments, "where");
 	struct submission rating = { .verdicts = responses || filtered || arguments->keep };
 	json_object *request = NULL, *evaluators;
+	int status;
 
 	if ((arguments->n_operands > 0) == (responses != NULL)) {
 		cli_error("rate: expected either an experiment or --responses");
@@ -213,7 +228,11 @@ int command_rate(struct cli *cli)
 		json_object_object_add(request, "evaluators", evaluators);
 	}
 	rating.method = method_named(rating.verdicts ? "RateResponses" : "RateExperiment");
-	return submit_request(cli, &rating, request);
+	status = criterion_where_is_text(cli) ? take_where(cli) : 0;
+	if (status == 0)
+		return submit_request(cli, &rating, request);
+	json_object_put(request);
+	return status;
 }
 
 int command_prefer(struct cli *cli)

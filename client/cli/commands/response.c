@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "client/cli/call.h"
+#include "client/cli/commands/criterion.h"
 #include "client/cli/commands/response.h"
 #include "client/cli/view/score_table.h"
 #include "proto/generated/interface.h"
@@ -174,60 +175,22 @@ int command_case(struct cli *cli)
 static void print_with_reasons(const struct cli *cli, const void *item)
 {
 	const struct ellu_response *response = item;
+	const char *variables = response->template_variables->input_values;
+	int used;
 
 	(void) cli;
 	case_printed = true;
-	printf("%s%lld%s  row %lld, epoch %lld  ", meaning_on(&output, MEANING_TITLE),
-	       (long long) response->id, meaning_off(&output, MEANING_TITLE),
-	       (long long) response->template_variables->id, (long long) response->epoch);
-	text_print(stdout, response->template_variables->input_values);
+	fputs(meaning_on(&output, MEANING_TITLE), stdout);
+	used = printf("%lld", (long long) response->id);
+	fputs(meaning_off(&output, MEANING_TITLE), stdout);
+	used += printf("  row %lld, epoch %lld  ", (long long) response->template_variables->id,
+		       (long long) response->epoch);
+	text_print_line(stdout, variables, output.width == 0 ? 0 : output.width > used ? output.width - used : 1);
 	putchar('\n');
 	print_indented("  ", response->error ? response->error->message : response->response_text);
 	for (size_t i = 0; i < response->n_ratings; i++)
 		print_verdict(response->ratings[i]);
 	print_indented("  Annotation: ", response->annotation);
-}
-
-/* By its label, its text, or a part of it that no other has. */
-static const struct ellu_criterion *find_criterion(const struct ellu_criterion_set *set, const char *wanted)
-{
-	const struct ellu_criterion *found = NULL;
-	bool several = false;
-
-	for (size_t i = 0; set && i < set->n_criteria; i++) {
-		const struct ellu_criterion *criterion = set->criteria[i];
-
-		if (strcmp(criterion->criterion_str, wanted) == 0 ||
-		    (criterion->label && strcmp(criterion->label, wanted) == 0))
-			return criterion;
-		if (!strcasestr(criterion->criterion_str, wanted))
-			continue;
-		several = found != NULL;
-		found = criterion;
-	}
-	return several ? NULL : found;
-}
-
-/* What its request needs of the experiment. */
-static int take_criterion(struct cli *cli, const struct ellu_experiment *experiment, json_object *json)
-{
-	const char *wanted = cli->arguments.criterion;
-	const struct ellu_criterion *criterion;
-	int64_t id;
-
-	if (!wanted)
-		return 0;
-	if (!cli_is_id(wanted, &id)) {
-		criterion = find_criterion(experiment->criterion_set, wanted);
-		if (!criterion || !criterion->id) {
-			cli_error("--criterion %s: expected an id, a label or a text that one criterion of the "
-				  "experiment has", wanted);
-			return EXIT_USAGE;
-		}
-		id = *criterion->id;
-	}
-	json_object_object_add(json, "criterion_id", json_object_new_int64(id));
-	return 0;
 }
 
 /* In detailed mode verdicts have reasons, which take lines of their own. */
@@ -237,6 +200,7 @@ int command_responses(struct cli *cli)
 	struct command with_reasons = *command;
 	const struct ellu_get_experiment_reply *reply = NULL;
 	json_object *json;
+	int64_t criterion;
 	int status = cli_connect(cli);
 
 	if (status == 0)
@@ -244,7 +208,12 @@ int command_responses(struct cli *cli)
 	if (status != 0)
 		return status;
 	json = json_object_new_object();
-	status = take_criterion(cli, reply->experiment, json);
+	if (cli->arguments.criterion)
+		status = criterion_find(reply->experiment, "criterion", cli->arguments.criterion, &criterion);
+	if (status == 0 && cli->arguments.criterion)
+		json_object_object_add(json, "criterion_id", json_object_new_int64(criterion));
+	if (status == 0)
+		status = criterion_take_where(cli, reply->experiment);
 	if (cli->arguments.reasoning || strcmp(reply->experiment->rating_mode, "detailed") == 0) {
 		with_reasons.print = print_with_reasons;
 		with_reasons.columns = output.format == FORMAT_TABLE ? NULL : command->columns;
