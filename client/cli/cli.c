@@ -217,10 +217,14 @@ int cli_connect_event(struct cli *cli, struct ellu **ret_daemon)
 	return r < 0 ? cli_fail(r, NULL) : 0;
 }
 
+static const char *output_path = "the output"; // until it has one
+
 int cli_open_output(const struct arguments *arguments, const char *path)
 {
 	int r = output_open(arguments, path);
 
+	if (path)
+		output_path = path;
 	if (r < 0)
 		cli_error("%s: %s", path, strerror(-r));
 	return r < 0 ? EXIT_USAGE : 0;
@@ -236,7 +240,8 @@ int cli_close_output(int status, bool was_followed)
 	if (r == -EPIPE)
 		return status == written ? 0 : status;
 	if (r < 0)
-		cli_error("the output could not be written");
+		cli_error("%s could not be written%s%s", output_path, r == -EIO ? "" : ": ",
+			  r == -EIO ? "" : strerror(-r)); // stdio has forgotten what it was
 	return status ? status : written;
 }
 

@@ -157,7 +157,7 @@ START_TEST(refusals)
 		{ "$0 experiment report 99 -o r.html 2>&1", "no experiment with the id 99\n", 27 },
 		{ "$0 task list --format html 2>&1", "`elluminate experiment report` writes it\n", 2 },
 		{ "$0 experiment create third.json >/dev/null && $0 experiment report Third 2>&1", "has no results yet\n", 2 },
-		{ "$0 experiment report 1 -o /dev/full 2>&1", "could not be written\n", 71 },
+		{ "$0 experiment report 1 -o /dev/full 2>&1", "/dev/full could not be written: No space left on device\n", 71 },
 		{ "trap '' XFSZ; ulimit -f 1; $0 experiment report 1 -o r.html 2>&1", "could not be written: File too large\n",
 		  71 },
 		{ "ls", "first.json\nrows.jsonl\nsecond.json\nthird.json\n", 0 }, // no file is left behind

@@ -411,7 +411,7 @@ for line in 'run good.json' 'run good.json --json' 'task list --json' 'api GetSt
 	# shellcheck disable=SC2086
 	timeout 60 "$command" $line >/dev/full 2>err || status=$?
 	[ "$status" = 71 ] || fail "elluminate $line: status $status with a full disk"
-	says err 'the output could not be written'
+	says err 'the output could not be written: No space left on device'
 done
 status=0
 "$command" task list --json >&- 2>err || status=$?
