@@ -173,6 +173,27 @@ static const struct record_type *subject_of(const struct method *method, const v
 	return is_record ? field->type : method->reply;
 }
 
+/* What is made for people to look at is in Markdown as they see it. Returns the format to go back to. */
+static enum format begin_page(const struct command *command)
+{
+	const enum format format = output.format;
+
+	if (format == FORMAT_MD && command->print && !command->all_formats) {
+		output_fence(stdout);
+		output.format = FORMAT_TABLE;
+	}
+	return format;
+}
+
+static void end_page(enum format format)
+{
+	const bool is_fenced = output.format != format;
+
+	output.format = format;
+	if (is_fenced)
+		output_fence(stdout);
+}
+
 /* What was found is said to differ from what was asked for. */
 static int print_reply(struct cli *cli, const struct method *method, const void *reply)
 {
@@ -180,6 +201,7 @@ static int print_reply(struct cli *cli, const struct method *method, const void 
 	const bool looks = strncmp(method->name, "Get", 3) == 0 && command->run != command_write;
 	const struct record_type *type;
 	const void *record;
+	enum format format;
 
 	if (output_is_json())
 		return cli_print_json(method->reply, reply);
@@ -190,11 +212,23 @@ static int print_reply(struct cli *cli, const struct method *method, const void 
 	type = subject_of(method, reply, &record);
 	if (!looks && cli->arguments.quiet && show_id(stdout, type, record))
 		return 0;
-	if (command->print && (output.format != FORMAT_CSV || command->all_formats))
+	if (command->print && (output.format != FORMAT_CSV || command->all_formats)) {
+		format = begin_page(command);
 		command->print(cli, reply);
-	else
+		end_page(format);
+	} else {
 		show_record(stdout, type, record);
+	}
 	output.header = output.header && output.format != FORMAT_CSV; // one for all
+	return output_flush();
+}
+
+int call_print_data(const struct record_type *type, const void *record)
+{
+	if (output_is_json())
+		return cli_print_json(type, record);
+	show_record(stdout, type, record);
+	output.header = false; // one for all
 	return output_flush();
 }
 
@@ -339,6 +373,7 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 {
 	struct listing listing = { .cli = cli, .list = list, .left = wanted };
 	struct ellu_stream *stream;
+	enum format format;
 	int r, status = cli_connect(cli);
 
 	if (status != 0)
@@ -347,7 +382,9 @@ static int list_pages(struct cli *cli, const struct command *list, const void *r
 	r = ellu_stream_method(cli->daemon, method_named(list->method)->qualified_name, request, &stream, NULL);
 	if (r < 0)
 		return cli_fail(r, NULL);
+	format = list->columns || cli->arguments.quiet ? output.format : begin_page(list);
 	status = print_pages(&listing, stream);
+	end_page(format);
 	table_free(listing.table);
 	ellu_stream_close(stream);
 	return status;

@@ -24,6 +24,9 @@ int call_json(struct cli *cli, const struct method *method, json_object *json, c
 int call_expecting(struct cli *cli, const char *name, json_object *json, const void **ret_reply,
 		   int expected, const struct ellu_error **ret_error);
 
+/* As JSON, or as a row of CSV below one header. */
+int call_print_data(const struct record_type *type, const void *record);
+
 /* Calls it and prints the reply, as the command's row says. */
 int call_and_print(struct cli *cli, const struct method *method, const void *request);
 /* The same of what call_request() makes of `json`, with the arguments over it. */

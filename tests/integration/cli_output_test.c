@@ -211,7 +211,32 @@ START_TEST(name_says_format)
 }
 END_TEST
 
+/* What is no list: a row of CSV, and in Markdown lines that stay lines. */
+START_TEST(results_in_each_format)
+{
+	static const struct {
+		const char *line, *says;
+	} rows[] = {
+		{ "$0 call Hi --format csv 2>/dev/null | head -n 1", "text,tool_calls,finish_reason,model," },
+		{ "$0 call Hi --format csv --no-header 2>/dev/null | grep -c ,stop,simulated,", "1\n" },
+		{ "$0 embed Hi --dimensions 4 --format csv 2>/dev/null | grep -cE '^[-0-9.e]+(,[-0-9.e]+){3}$'", "1\n" },
+		{ "$0 evaluator run Politeness --response No. --format csv 2>/dev/null", "evaluator_id,evaluator_name," },
+		{ "$0 evaluator run Politeness --response No. --format md 2>/dev/null", "```\nPoliteness: " },
+		{ "$0 status --format md | head -n 2", "```\nDaemon " },
+		{ "$0 status --format md | tail -n 1", "```\n" },
+		{ "$0 template create T --message 'a\nb {{c}}' >/dev/null; $0 template show T --format md | tail -n 1",
+		  "```\n" },
+		{ "$0 template render T --variables '{\"c\":\"d\"}' --format md", "```\nuser: a" },
+	};
+
+	server = daemon_start(NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		ASSERT_SAYS(command_run_line(server, 0, rows[i].line)->out, rows[i].says);
+}
+END_TEST
+
 int main(void)
 {
-	return RUN_SUITE(failure_leaves_it, a_task_that_failed, other_places, of_another, interrupted, watched, name_says_format);
+	return RUN_SUITE(failure_leaves_it, a_task_that_failed, other_places, of_another, interrupted, watched, name_says_format,
+			 results_in_each_format);
 }

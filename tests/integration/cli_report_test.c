@@ -201,9 +201,12 @@ END_TEST
 START_TEST(power)
 {
 	static const struct row rows[] = {
-		{ "$0 power --difference 5% --changed 20% --format csv | tail -n 1", "20.0 %,5.0,626,80 %\n", 0 },
-		{ "$0 power --cases 626 --changed 20% --format csv | tail -n 1", "20.0 %,5.0,626,80 %\n", 0 },
-		{ "$0 power --difference 10% --power 90% --format csv | head -n 3 | tail -n 1", "10.0 %,10.0,", 0 },
+		{ "$0 power --difference 5% --changed 20% --format csv | tail -n 1", "20,5,626,80\n", 0 },
+		{ "$0 power --cases 626 --changed 20% | tail -n 1", "20.0 %     5.0    626     80 %\n", 0 },
+		{ "$0 power --difference 10% --power 90% --format csv | head -n 3 | tail -n 1", "10,10,", 0 },
+		{ "$0 power --difference 5% --changed 20% --json",
+		  "{\"items\":[{\"cases_that_change\":20.0,\"points\":5.0,\"cases\":626,\"seen_in\":80.0}]}\n", 0 },
+		{ "$0 power --cases 200 --format jsonl | grep -c '^{.*}$'", "5\n", 0 },
 		{ "$0 power 2>&1", "expected --difference", 2 },
 		{ "$0 power --difference 5% --cases 10 2>&1", "expected either", 2 },
 		{ "$0 power 1 --difference 5%", "80 %", 0 },

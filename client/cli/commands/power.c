@@ -7,6 +7,7 @@
 #include "proto/statistics/statistics.h"
 
 #define CONFIDENCE 0.95
+#define N_USUAL 5 // shares of cases that change
 #define POWER 0.8 // where nothing else is said
 
 /* What is asked, in shares. */
@@ -64,31 +65,100 @@ static int take_experiments(struct cli *cli, struct question *question)
 	return status;
 }
 
-static void add_answer(struct table *table, const struct question *question, double discordant)
+static void solve(struct question *question)
 {
-	double cases = question->cases, difference = question->difference;
+	const double spread = sqrt(question->discordant);
 
-	if (cases > 0)
-		difference = difference_of_rows(cases, sqrt(discordant), CONFIDENCE, question->power);
+	if (question->cases > 0)
+		question->difference = difference_of_rows(question->cases, spread, CONFIDENCE, question->power);
 	else
-		cases = ceil(rows_for_difference(difference, discordant, CONFIDENCE, question->power));
-	if (difference > discordant)
-		cases = NAN; // more cases would have to change than do
-	table_printf(table, "%.1f %%", discordant * 100);
-	if (isnan(difference) || difference > discordant)
+		question->cases = ceil(rows_for_difference(question->difference, question->discordant, CONFIDENCE,
+							   question->power));
+	if (question->difference > question->discordant)
+		question->difference = question->cases = NAN; // more cases would have to change than do
+}
+
+/* For people rounded to so many digits after the point. */
+static void add_number(struct table *table, double number, int digits, const char *unit)
+{
+	if (output.format == FORMAT_CSV)
+		table_known(table, isnan(number) ? NULL : &number);
+	else if (isnan(number))
 		table_text(table, "-");
 	else
-		table_printf(table, "%.1f", difference * 100);
-	if (isnan(cases))
-		table_text(table, "-");
-	else
-		table_printf(table, "%.0f", cases);
-	table_printf(table, "%.4g %%", question->power * 100);
+		table_printf(table, "%.*f%s", digits, number, unit);
+}
+
+static void add_row(struct table *table, const struct question *solved)
+{
+	const double seen_in = solved->power * 100;
+
+	add_number(table, solved->discordant * 100, 1, " %");
+	add_number(table, solved->difference * 100, 1, "");
+	add_number(table, solved->cases, 0, "");
+	add_number(table, seen_in, fabs(seen_in - round(seen_in)) < 1e-9 ? 0 : 1, " %");
+}
+
+/* As the table names its columns; in percent, as these are. */
+static json_object *row_json(const struct question *solved)
+{
+	json_object *json = json_object_new_object();
+
+	json_object_object_add(json, "cases_that_change", json_object_new_double(solved->discordant * 100));
+	if (!isnan(solved->difference))
+		json_object_object_add(json, "points", json_object_new_double(solved->difference * 100));
+	if (!isnan(solved->cases))
+		json_object_object_add(json, "cases", json_object_new_int64((int64_t) solved->cases));
+	json_object_object_add(json, "seen_in", json_object_new_double(solved->power * 100));
+	return json;
+}
+
+static int put_json(json_object *json)
+{
+	int status = cli_put_json(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN));
+
+	json_object_put(json);
+	return status;
+}
+
+static int print_json(const struct question *solved, size_t n)
+{
+	json_object *items = output.format == FORMAT_JSON ? json_object_new_array() : NULL, *all;
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < n; i++)
+		if (items)
+			json_object_array_add(items, row_json(&solved[i]));
+		else
+			status = put_json(row_json(&solved[i]));
+	if (!items)
+		return status;
+	all = json_object_new_object();
+	json_object_object_add(all, "items", items);
+	return put_json(all);
+}
+
+static int print_answers(const struct question *solved, size_t n)
+{
+	struct table *table;
+
+	if (output_is_json())
+		return print_json(solved, n);
+	table = table_new();
+	table_column(table, ">CASES THAT CHANGE");
+	table_column(table, ">POINTS");
+	table_column(table, ">CASES");
+	table_column(table, ">SEEN IN");
+	for (size_t i = 0; i < n; i++)
+		add_row(table, &solved[i]);
+	table_print(table, stdout);
+	table_free(table);
+	return output_flush();
 }
 
 int command_power(struct cli *cli)
 {
-	static const double usual[] = { 0.05, 0.1, 0.2, 0.3, 0.5 };
+	static const double usual[N_USUAL] = { 0.05, 0.1, 0.2, 0.3, 0.5 };
 	const struct arguments *arguments = &cli->arguments;
 	struct question question = {
 		.difference = arguments->difference,
@@ -96,7 +166,8 @@ int command_power(struct cli *cli)
 		.power = arguments->power > 0 ? arguments->power : POWER,
 		.cases = (double) arguments->limit,
 	};
-	struct table *table;
+	struct question answers[N_USUAL];
+	size_t n;
 	int status = arguments->n_operands > 0 ? cli_connect(cli) : 0;
 
 	if (question.difference > 0 && question.cases > 0) {
@@ -116,16 +187,11 @@ int command_power(struct cli *cli)
 			      "No case came out otherwise in the one than in the other; so, for shares of "
 			      "cases that may change:" :
 			      "All cases came out alike; so, for shares of cases that may change:");
-	table = table_new();
-	table_column(table, ">CASES THAT CHANGE");
-	table_column(table, ">POINTS");
-	table_column(table, ">CASES");
-	table_column(table, ">SEEN IN");
-	if (question.discordant > 0)
-		add_answer(table, &question, question.discordant);
-	for (size_t i = 0; question.discordant <= 0 && i < sizeof(usual) / sizeof(usual[0]); i++)
-		add_answer(table, &question, usual[i]);
-	table_print(table, stdout);
-	table_free(table);
-	return output_flush();
+	n = question.discordant > 0 ? 1 : N_USUAL;
+	for (size_t i = 0; i < n; i++) {
+		answers[i] = question;
+		answers[i].discordant = n > 1 ? usual[i] : question.discordant;
+		solve(&answers[i]);
+	}
+	return print_answers(answers, n);
 }

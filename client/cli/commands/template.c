@@ -105,7 +105,9 @@ void print_template(const struct cli *cli, const void *reply)
 	show_record(stdout, &ellu_prompt_template_type, &head);
 	for (size_t i = 0; i < template->n_messages; i++) {
 		putchar('\n');
+		output_fence(stdout);
 		show_message(stdout, template->messages[i]);
+		output_fence(stdout);
 	}
 }
 

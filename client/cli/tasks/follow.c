@@ -98,7 +98,7 @@ void follow_print_text(const char *text)
 /* An answer that may be asked for again is told once it fits. */
 static bool is_told_as_it_comes(const struct follow *follow)
 {
-	return !output_is_json() && !follow->cli->arguments.schema &&
+	return !output_is_data() && !follow->cli->arguments.schema &&
 	       !options_given(&follow->cli->arguments, "response-format") &&
 	       !options_given(&follow->cli->arguments, "template");
 }

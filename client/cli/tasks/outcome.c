@@ -24,21 +24,25 @@ int outcome_print_present(const struct record_type *type, const void *reply)
 
 	if (type != &ellu_get_or_generate_criteria_reply_type)
 		return cli_fail(-EPROTO, NULL);
-	if (output_is_json())
-		return cli_print_json(type, reply);
+	if (output_is_data())
+		return call_print_data(type, reply);
+	output_fence(stdout);
 	show_criteria(stdout, present->criteria, present->n_criteria);
+	output_fence(stdout);
 	return 0;
 }
 
 static int print_generation(const struct cli *cli, const struct ellu_generation_result *made)
 {
-	if (output_is_json())
-		return cli_print_json(&ellu_generation_result_type, made);
+	if (output_is_data())
+		return call_print_data(&ellu_generation_result_type, made);
 	if (provider_is_simulated(made->model))
 		cli_note(cli, "Simulated: this was made up by the built-in simulated model.");
+	output_fence(stdout);
 	show_criteria(stdout, made->criteria, made->n_criteria);
 	if (made->collection_id)
 		printf("%" PRId64 " row%s added.\n", made->added, made->added == 1 ? " was" : "s were");
+	output_fence(stdout);
 	return 0;
 }
 
@@ -167,8 +171,8 @@ static int print_skill(const struct cli *cli, const struct ellu_skill_result *sk
 	const int status = skill->validation->is_valid ? 0 : EXIT_BELOW;
 	int r;
 
-	if (output_is_json()) {
-		r = cli_print_json(&ellu_skill_result_type, skill);
+	if (output_is_data()) {
+		r = call_print_data(&ellu_skill_result_type, skill);
 		return r ? r : status;
 	}
 	for (size_t i = 0; i < skill->validation->n_validator_results; i++) {
@@ -210,18 +214,23 @@ static int print_record(const struct ellu_task_result *result)
 	return 0;
 }
 
-/* A vector a line. */
+/* A vector a line, in CSV a number a cell. */
 static int print_vectors(const struct ellu_embedding_result *embedding)
 {
+	const bool is_csv = output.format == FORMAT_CSV;
+
 	if (output_is_json())
 		return cli_print_json(&ellu_embedding_result_type, embedding);
+	output_fence(stdout);
 	for (size_t i = 0; i < embedding->n_embeddings; i++) {
 		const struct ellu_embedding *each = embedding->embeddings[i];
 
+		fputs(is_csv ? "" : "[", stdout);
 		for (size_t k = 0; k < each->n_vector; k++)
-			printf("%s%.15g", k == 0 ? "[" : ", ", each->vector[k]);
-		puts("]");
+			printf("%s%.15g", k == 0 ? "" : is_csv ? "," : ", ", each->vector[k]);
+		puts(is_csv ? "" : "]");
 	}
+	output_fence(stdout);
 	return 0;
 }
 
@@ -252,6 +261,8 @@ int outcome_print_answer(const struct follow *follow)
 		return cli_print_json(&ellu_call_result_type, call);
 	if (call)
 		tell_simulated(follow, call->model);
+	if (call && output.format == FORMAT_CSV)
+		return call_print_data(&ellu_call_result_type, call);
 	if (call && call->text && !follow->told_last) {
 		follow_print_text(call->text);
 		if (*call->text && call->text[strlen(call->text) - 1] != '\n')

@@ -92,19 +92,21 @@ bool scores_are_in(const struct ellu_task_result *result)
 
 int scores_print(const struct cli *cli, const struct ellu_task_result *result, int64_t task_id)
 {
-	if (output_is_json())
-		return result->preference ? cli_print_json(&ellu_preference_result_type, result->preference) :
-		       result->batch	  ? cli_print_json(&ellu_batch_result_type, result->batch) :
-		       result->judgement  ? cli_print_json(&ellu_judge_result_type, result->judgement) :
-					    cli_print_json(&ellu_evaluator_result_type, result->evaluation);
-	if (result->preference)
+	if (result->preference && !output_is_json())
 		return preferences_print(cli, result->preference, task_id);
+	if (output_is_data())
+		return result->preference ? call_print_data(&ellu_preference_result_type, result->preference) :
+		       result->batch	  ? call_print_data(&ellu_batch_result_type, result->batch) :
+		       result->judgement  ? call_print_data(&ellu_judge_result_type, result->judgement) :
+					    call_print_data(&ellu_evaluator_result_type, result->evaluation);
+	output_fence(stdout);
 	if (result->batch)
 		print_batch(cli, result->batch, task_id);
 	else if (result->judgement)
 		print_some(cli, result->judgement->results, result->judgement->n_results);
 	else
 		print_some(cli, &result->evaluation, 1);
+	output_fence(stdout);
 	return 0;
 }
 

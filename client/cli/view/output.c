@@ -132,6 +132,17 @@ bool output_is_json(void)
 	return output.format == FORMAT_JSON || output.format == FORMAT_JSONL;
 }
 
+bool output_is_data(void)
+{
+	return output_is_json() || output.format == FORMAT_CSV;
+}
+
+void output_fence(FILE *out)
+{
+	if (output.format == FORMAT_MD)
+		fputs("````````\n", out);
+}
+
 /* ---- The pager ---- */
 
 /* Without a wish less is asked for, where there is one. */

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct arguments;
 
@@ -61,6 +62,10 @@ int output_close(bool keep, bool unless_empty);
 
 /* A document, or a document a line. */
 bool output_is_json(void);
+bool output_is_data(void); // that, or CSV: what programs read
+
+/* Before and after lines that stay lines in Markdown; nothing in other formats. Longer than what an answer has. */
+void output_fence(FILE *out);
 
 /* What begins a text that has this meaning, and what ends it: "" without colours. */
 const char *meaning_on(const struct output *output, enum meaning meaning);

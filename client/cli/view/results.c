@@ -251,13 +251,6 @@ static void print_rows(FILE *out, const struct ellu_experiment_results *results)
 			number_text(number, *results->flaky_rows));
 }
 
-/* Lines stay lines in Markdown. */
-static void print_fence(FILE *out)
-{
-	if (output.format == FORMAT_MD)
-		fputs("```\n", out);
-}
-
 static void print_results(FILE *out, const struct ellu_experiment_results *results)
 {
 	char number[32];
@@ -266,7 +259,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	if (output.format == FORMAT_CSV)
 		return;
 	fputc('\n', out);
-	print_fence(out);
+	output_fence(out);
 	print_count(out, "response", results->responses, results->failed_responses);
 	fputs(", ", out);
 	print_count(out, "rating", results->ratings, results->failed_ratings);
@@ -281,7 +274,7 @@ static void print_results(FILE *out, const struct ellu_experiment_results *resul
 	print_spread(out, "Duration", results->duration_seconds, " s");
 	print_spread(out, "Input tokens", results->input_tokens, "");
 	print_spread(out, "Output tokens", results->output_tokens, "");
-	print_fence(out);
+	output_fence(out);
 }
 
 void results_print_simulated(FILE *out, const char *what)
@@ -416,9 +409,9 @@ static void print_head(FILE *out, const struct ellu_experiment *experiment)
 void results_print(FILE *out, const struct ellu_experiment *experiment)
 {
 	if (output.format != FORMAT_CSV) {
-		print_fence(out);
+		output_fence(out);
 		print_head(out, experiment);
-		print_fence(out);
+		output_fence(out);
 		fputc('\n', out);
 	}
 	if (experiment->results)
