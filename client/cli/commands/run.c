@@ -10,6 +10,7 @@
 #include "client/cli/report/report.h"
 #include "client/cli/tasks/gates.h"
 #include "client/cli/tasks/outcome.h"
+#include "client/cli/tasks/sides.h"
 #include "client/cli/tasks/submit.h"
 #include "client/cli/transfer/rows_sync.h"
 #include "client/cli/view/show.h"
@@ -272,127 +273,42 @@ static const char *short_label(const struct matrix *matrix, size_t i)
 	return matrix->n_files == 1 && slash ? slash + 3 : label;
 }
 
-static const struct ellu_experiment_results *results_of(const struct pair *pair)
+static const struct ellu_experiment *experiment_of(const struct pair *pair)
 {
-	return pair->reply ? pair->reply->experiment->results : NULL;
+	return pair->reply ? pair->reply->experiment : NULL;
 }
 
-/* What came of a criterion, or (NULL) of all. */
-static const struct ellu_proportion *share_of(const struct pair *pair, const char *criterion)
+static bool is_among(const struct side *sides, size_t n, int64_t id)
 {
-	const struct ellu_experiment_results *results = results_of(pair);
-
-	if (!results || !criterion)
-		return results ? results->success_rate : NULL;
-	for (size_t i = 0; i < results->n_criteria; i++)
-		if (strcmp(results->criteria[i]->criterion, criterion) == 0)
-			return results->criteria[i]->yes;
-	return NULL;
-}
-
-static void add_row(const struct matrix *matrix, struct table *table, const char *criterion)
-{
-	for (size_t i = 0; i < matrix->n; i++) {
-		char text[64];
-
-		table_text(table, proportion_brief(text, share_of(&matrix->pairs[i], criterion)));
-	}
-	table_text(table, criterion ? criterion : ALL_CRITERIA);
-}
-
-/* Is it the first that has this criterion? */
-static bool is_new(const struct matrix *matrix, size_t at, const char *criterion)
-{
-	for (size_t i = 0; i < at; i++)
-		if (share_of(&matrix->pairs[i], criterion))
-			return false;
-	return true;
-}
-
-static void print_table(const struct matrix *matrix)
-{
-	struct table *table = table_new();
-	char *titles[PAIRS_MAX];
-
-	for (size_t i = 0; i < matrix->n; i++) {
-		if (asprintf(&titles[i], ">%s", short_label(matrix, i)) < 0)
-			titles[i] = NULL;
-		table_column(table, titles[i] ? titles[i] : ">?");
-	}
-	table_column(table, "CRITERION");
-	for (size_t i = 0; i < matrix->n; i++) {
-		const struct ellu_experiment_results *results = results_of(&matrix->pairs[i]);
-
-		for (size_t k = 0; results && k < results->n_criteria; k++)
-			if (is_new(matrix, i, results->criteria[k]->criterion))
-				add_row(matrix, table, results->criteria[k]->criterion);
-	}
-	add_row(matrix, table, NULL);
-	for (size_t i = 0; i < matrix->n; i++)
-		table_printf(table, "%lld", (long long) matrix->follows[i].experiment_id);
-	table_text(table, "experiment");
-	table_print(table, stdout);
-	table_free(table);
-	for (size_t i = 0; i < matrix->n; i++)
-		free(titles[i]);
-	for (size_t i = 0; i < matrix->n; i++)
-		if (results_of(&matrix->pairs[i]) && results_of(&matrix->pairs[i])->simulated) {
-			putchar('\n'); // which ends a table of Markdown
-			results_print_simulated(stdout, "some of these answers or verdicts");
-			break;
-		}
-}
-
-static void print_csv(const struct matrix *matrix)
-{
-	const struct ellu_experiment *experiments[PAIRS_MAX];
-	size_t n = 0;
-
-	for (size_t i = 0; i < matrix->n; i++)
-		if (matrix->pairs[i].reply)
-			experiments[n++] = matrix->pairs[i].reply->experiment;
-	results_print_csv(stdout, experiments, n);
-}
-
-/* {"experiments":[…]}, or one a line. */
-static int print_all_json(const struct matrix *matrix)
-{
-	bool begun = false;
-	int status = 0;
-
-	if (output.format == FORMAT_JSON)
-		fputs("{\"experiments\":[", stdout);
-	for (size_t i = 0; status == 0 && i < matrix->n; i++) {
-		const struct ellu_get_experiment_reply *reply = matrix->pairs[i].reply;
-
-		if (!reply)
-			continue;
-		fputs(begun && output.format == FORMAT_JSON ? "," : "", stdout);
-		begun = true;
-		status = cli_print_json(&ellu_experiment_type, reply->experiment);
-	}
-	if (output.format == FORMAT_JSON)
-		puts("]}");
-	return status;
-}
-
-static bool is_among(const int64_t *ids, size_t n, int64_t id)
-{
-	while (n > 0 && ids[n - 1] != id)
+	while (n > 0 && sides[n - 1].id != id)
 		n--;
 	return n > 0;
 }
 
-/* Of all that have results, each once; the others say themselves why they have none. */
-static int report_all(const struct matrix *matrix)
+/* Each once, also where several files name it. */
+static size_t take_sides(const struct matrix *matrix, struct side *sides)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < matrix->n; i++) {
+		const int64_t id = matrix->follows[i].experiment_id;
+
+		if (id == 0 || !is_among(sides, n, id))
+			sides[n++] = (struct side){ short_label(matrix, i), id, experiment_of(&matrix->pairs[i]) };
+	}
+	return n;
+}
+
+/* Of all that have results; the others say themselves why they have none. */
+static int report_all(struct cli *cli, const struct side *sides, size_t n_sides)
 {
 	int64_t ids[REPORT_EXPERIMENTS_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < matrix->n; i++)
-		if (results_of(&matrix->pairs[i]) && !is_among(ids, n, matrix->pairs[i].reply->experiment->id))
-			ids[n++] = matrix->pairs[i].reply->experiment->id;
-	return n > 0 ? report_results(matrix->cli, ids, n) : 0;
+	for (size_t i = 0; i < n_sides; i++)
+		if (sides[i].experiment && sides[i].experiment->results)
+			ids[n++] = sides[i].id;
+	return n > 0 ? report_results(cli, ids, n) : 0;
 }
 
 /* How one ended; its results are fetched. */
@@ -415,6 +331,8 @@ static int settle(struct matrix *matrix, size_t i)
 /* Side by side. What went wrong first is the status of all; the worst of them is compared. */
 static int print_matrix(struct matrix *matrix)
 {
+	struct side sides[PAIRS_MAX];
+	size_t n;
 	int status = 0, below = 0, one;
 
 	for (size_t i = 0; i < matrix->n; i++) {
@@ -423,15 +341,8 @@ static int print_matrix(struct matrix *matrix)
 		if (one == 0 && matrix->pairs[i].reply && below == 0)
 			below = gates_check(matrix->cli, matrix->pairs[i].reply->experiment);
 	}
-	one = 0;
-	if (output_is_json())
-		one = print_all_json(matrix);
-	else if (output.format >= FORMAT_HTML)
-		one = report_all(matrix);
-	else if (output.format == FORMAT_CSV)
-		print_csv(matrix);
-	else
-		print_table(matrix);
+	n = take_sides(matrix, sides);
+	one = output.format >= FORMAT_HTML ? report_all(matrix->cli, sides, n) : sides_print(sides, n);
 	for (size_t i = 0; i < matrix->n; i++)
 		ellu_free(matrix->pairs[i].reply);
 	return status ? status : one ? one : below;
