@@ -50,6 +50,8 @@ static int on_key(void *userdata, const char *section, const char *key, const ch
 		unknown_key(conf, *section ? section : key);
 	} else if (option && option->one_of && !text_is_listed(option->one_of, value)) {
 		complain(&conf->complaint, "%s: expected one of %s", key, option->one_of);
+	} else if (*place) {
+		complain(&conf->complaint, "%s is said already; what begins with blanks goes on with the line before", key);
 	} else {
 		free((char *) *place);
 		*place = strdup(value);

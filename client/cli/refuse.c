@@ -6,6 +6,7 @@
 
 #include "client/cli/files/experiment_file.h"
 #include "client/cli/files/json_file.h"
+#include "client/cli/files/rows.h"
 #include "client/cli/methods.h"
 #include "client/cli/options.h"
 #include "proto/generated/interface.h"
@@ -91,6 +92,21 @@ static void suggest_name(const struct cli *cli, const struct ellu_error *error)
 	json_object_put(request);
 }
 
+/* A string names what is there; who wrote the thing itself in its place learns its form. */
+static void suggest_form(const struct cli *cli, const struct ellu_error *error)
+{
+	const char *type = error->resource_type ? error->resource_type : "";
+
+	if (!cli->file)
+		return;
+	if (strcmp(type, "prompt_template") == 0 && strstr(error->name, "{{"))
+		cli_note(cli, "A string names a template that exists. A prompt itself: "
+			      "{ \"name\": \"...\", \"messages\": \"%s\" }", error->name);
+	else if (strcmp(type, "collection") == 0 && rows_format_find(error->name, NULL) >= 0)
+		cli_note(cli, "A string names a collection that exists. Cases in a file: "
+			      "{ \"name\": \"...\", \"file\": \"%s\" }", error->name);
+}
+
 int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *error)
 {
 	int64_t task_id;
@@ -99,6 +115,7 @@ int cli_fail_request(const struct cli *cli, int code, const struct ellu_error *e
 	if (code == ELLU_E_NOT_FOUND && error && error->name) {
 		cli_error("%s", error->message);
 		suggest_name(cli, error);
+		suggest_form(cli, error);
 		ellu_free(error);
 		return ellu_error_exit_status(code);
 	}

@@ -193,6 +193,17 @@ START_TEST(forms_of_files)
 		  "elluminate: f.yaml:13:1: while parsing a flow node: did not find expected node content\n", 2 },
 		{ "$0 run e.yaml >/dev/null 2>&1; $0 collection show Toopics 2>&1",
 		  "elluminate: no collection named 'Toopics'\nDid you mean Topics?\n", 27 },
+		/* What people write in the place of what there is */
+		{ "printf 'topic\na, b\n' >t.csv; $0 run t.csv 2>&1", "\"file\": \"t.csv\" }", 2 },
+		{ "$0 import t.csv 2>&1", "elluminate collection import NAME t.csv\n", 2 },
+		{ "printf 'prompts: [a]\nproviders: [b]\n' >p.yaml; $0 run p.yaml 2>&1",
+		  "elluminate: p.yaml:1:1: prompts: expected no field of this name; what promptfoo is configured with", 23 },
+		{ "printf 'name: S\nprompt_template: \"About {{topic}}.\"\ncollection: Topics\n' >s.yaml; $0 run s.yaml 2>&1",
+		  "A prompt itself: { \"name\": \"...\", \"messages\": \"About {{topic}}.\" }\n", 27 },
+		{ "printf 'name: S\nprompt_template: Y\ncollection: t.csv\n' >s.yaml; $0 run s.yaml e.yaml 2>&1",
+		  "Cases in a file: { \"name\": \"...\", \"file\": \"t.csv\" }\n", 27 },
+		{ "$0 run s.yaml e.yaml 2>/dev/null | grep -c '^- *1  experiment$'", "1\n", 0 },
+		{ "$0 run e.yaml e.yaml 2>/dev/null | grep -c '^ *1  experiment$'", "1\n", 0 },
 	};
 	const struct command *said;
 

@@ -161,5 +161,9 @@ int command_import(struct cli *cli)
 {
 	if (archive_is(cli->operand))
 		return archive_import(cli, cli->operand);
+	if (text_ends(cli->operand, ".csv")) {
+		cli_error("%s: rows are a collection's: elluminate collection import NAME %s", cli->operand, cli->operand);
+		return EXIT_USAGE;
+	}
 	return text_ends(cli->operand, ".jsonl") ? import_evals(cli) : import_promptfoo(cli);
 }

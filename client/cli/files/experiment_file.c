@@ -459,6 +459,12 @@ static int add_field(struct experiment_file *file, const char *name, json_object
 	return r;
 }
 
+/* What could not be read, and is called as rows are. */
+static bool is_of_rows(const struct json_file *file)
+{
+	return file->text && rows_format_find(file->path, NULL) >= 0 && !text_ends(file->path, ".json");
+}
+
 int experiment_file_load(const char *path, struct experiment_file *ret_file,
 			 struct complaint *complaint)
 {
@@ -467,6 +473,9 @@ int experiment_file_load(const char *path, struct experiment_file *ret_file,
 	json_object *json = NULL;
 	int r = json_file_read(path, &file.json, &json, complaint);
 
+	if (r < 0 && is_of_rows(&file.json))
+		r = complain(complaint, "%s: expected an experiment file; its cases are named there: "
+					"\"collection\": { \"name\": \"...\", \"file\": \"%s\" }", path, path);
 	if (r == 0) {
 		json_object_object_foreach(json, name, value)
 		{
@@ -527,7 +536,12 @@ void experiment_file_complain(const struct experiment_file *file, const char *fi
 			 message);
 }
 
-/* For a field that the request does not have: what a config has that is called so. */
+static bool is_of_promptfoo(const char *field)
+{
+	return text_is_listed("prompts providers targets tests defaultTest", field);
+}
+
+/* For a field that the request does not have: what a config has that is called so, or whose it is. */
 static void suggest_config(struct fault *fault)
 {
 	const struct record_type *request = &ellu_run_experiment_request_type, *config = &ellu_llm_config_type;
@@ -536,6 +550,12 @@ static void suggest_config(struct fault *fault)
 
 	if (strpbrk(fault->field, ".[") || record_field_find(request, fault->field))
 		return;
+	if (is_of_promptfoo(fault->field)) {
+		snprintf(name, sizeof(name), "%s", fault->field);
+		(void) fault_invalid(fault, name, "no field of this name; what promptfoo is configured with becomes "
+						  "an experiment file by `elluminate import FILE -o experiment.json`");
+		return;
+	}
 	for (size_t i = 0; i < request->n_fields; i++)
 		near_name_show(&here, request->fields[i].name);
 	for (size_t i = 0; i < config->n_fields; i++)

@@ -227,6 +227,9 @@ ELLUMINATE_PROJECT=Q expect 0 task list --project default
 printf 'project = P\ncolour = always\n' >config/elluminate/command.conf
 expect 2 task list
 says err 'command.conf:2: unknown key colour; did you mean color?'
+printf 'project = P\n color = always\n' >config/elluminate/command.conf
+expect 2 task list
+says err 'command.conf:2: project is said already'
 printf 'bus = tram\n' >config/elluminate/command.conf
 expect 2 task list
 says err 'command.conf:1: bus: expected one of session system'
