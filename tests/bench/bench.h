@@ -38,6 +38,17 @@ static inline uint64_t bench_rounds(uint64_t a, uint64_t b)
 	return (a + b - 1) / b;
 }
 
+/* How long something took, and what the endpoint's latency and the allowed concurrency dictate. */
+struct bench_wall {
+	double wall, ideal, latency; // seconds; a call's latency as the endpoint measured it
+	double cpu; // that the daemon took meanwhile
+	uint64_t n_calls;
+};
+
+/* The one of a few that came nearest to what is dictated: other work on the machine only adds to it. */
+#define BENCH_RUNS 3
+struct bench_wall bench_least(struct bench_wall (*measure)(void));
+
 /* A collection of rows {"topic": "topic N", "number": N}, uploaded in one go. */
 void bench_upload_rows(struct wire *wire, const char *collection, unsigned n_rows);
 

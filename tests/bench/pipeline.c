@@ -2,7 +2,7 @@
  * How near a run comes to what the endpoint's latency and the allowed concurrency dictate: its
  * wall time over as many rounds of calls as there must be, each as long as the endpoint itself
  * measured a call. A run with other calls than those, or an endpoint that was not as slow as it was
- * to be, measures nothing. Other work on the machine only adds to a run: the least of a few counts.
+ * to be, measures nothing.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,17 +15,12 @@
 
 #define N_CASES 2000
 #define N_CONNECTIONS 64
-#define N_RUNS 3
 #define N_CALLS (N_CASES * (1 + BENCH_CRITERIA))
 #define LATENCY_SECONDS 0.05
 #define LATENCY_SECONDS_MAX 0.06 // as the endpoint measured it
 #define BOUND 1.05
 
-struct measurement {
-	double wall, latency, ideal; // seconds
-};
-
-static struct measurement measure(void)
+static struct bench_wall measure(void)
 {
 	static const char *const settings[] = { "--latency_seconds=0.05", NULL };
 	struct sim *sim = sim_start(settings);
@@ -33,9 +28,8 @@ static struct measurement measure(void)
 	struct wire *wire = daemon_connect(daemon);
 	char *experiment = bench_experiment("Pipeline", sim_url(sim), N_CONNECTIONS,
 					    BENCH_LIMITS);
-	struct measurement seen;
+	struct bench_wall seen = { 0 };
 	json_object *stats;
-	uint64_t n_calls;
 	double begin;
 
 	bench_upload_rows(wire, "Pipeline", N_CASES);
@@ -44,13 +38,13 @@ static struct measurement measure(void)
 	seen.wall = now_seconds() - begin;
 
 	stats = sim_stats(sim);
-	n_calls = (uint64_t)at_int(stats, "calls");
+	seen.n_calls = (uint64_t)at_int(stats, "calls");
 	seen.latency = at_number(stats, "mean_latency_seconds");
-	if (n_calls != N_CALLS || seen.latency < LATENCY_SECONDS ||
+	if (seen.n_calls != N_CALLS || seen.latency < LATENCY_SECONDS ||
 	    seen.latency > LATENCY_SECONDS_MAX)
-		die("%" PRIu64 " calls of %d, of %.2f ms: this is no measurement", n_calls, N_CALLS,
+		die("%" PRIu64 " calls of %d, of %.2f ms: this is no measurement", seen.n_calls, N_CALLS,
 		    seen.latency * 1e3);
-	seen.ideal = (double)bench_rounds(n_calls, N_CONNECTIONS) * seen.latency;
+	seen.ideal = (double)bench_rounds(seen.n_calls, N_CONNECTIONS) * seen.latency;
 	json_object_put(stats);
 	free(experiment);
 	wire_close(wire);
@@ -61,17 +55,11 @@ static struct measurement measure(void)
 
 int main(void)
 {
-	struct measurement best = measure();
+	struct bench_wall best = bench_least(measure);
 
-	for (int i = 1; i < N_RUNS; i++) {
-		struct measurement seen = measure();
-
-		if (seen.wall / seen.ideal < best.wall / best.ideal)
-			best = seen;
-	}
 	return bench_figure("pipeline", best.wall / best.ideal, BENCH_AT_MOST, BOUND,
 			    "the least of %d runs; %.3f s for %d calls of %.2f ms, ideal %.3f s",
-			    N_RUNS, best.wall, N_CALLS, best.latency * 1e3, best.ideal) ?
+			    BENCH_RUNS, best.wall, N_CALLS, best.latency * 1e3, best.ideal) ?
 		       EXIT_SUCCESS :
 		       EXIT_FAILURE;
 }
