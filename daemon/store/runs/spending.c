@@ -58,9 +58,11 @@ int spending_daily(struct db *db, int64_t project_id, int64_t now, struct daily_
 	int r;
 
 	*ret_today = (struct daily_budget){ .day = spending_day(now) };
+	/* Not sum(), which fails where it overflows, and with it all that is in the transaction. */
 	r = db_row(db, &q,
-		   "SELECT p.daily_cost_limit_nanodollars, (SELECT coalesce(sum(s.cost_nanodollars), 0)"
-		   "  FROM spending s WHERE s.owner_uid = p.owner_uid AND s.day = ?2 AND s.project_id = p.id)"
+		   "SELECT p.daily_cost_limit_nanodollars, (SELECT CAST(" BOUNDED("total(s.cost_nanodollars)")
+		   " AS INTEGER) FROM spending s"
+		   "  WHERE s.owner_uid = p.owner_uid AND s.day = ?2 AND s.project_id = p.id)"
 		   " FROM projects p WHERE p.id = ?1 AND p.daily_cost_limit_nanodollars IS NOT NULL", "ii",
 		   project_id, ret_today->day);
 	if (r <= 0)

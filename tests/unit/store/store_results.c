@@ -406,6 +406,34 @@ START_TEST(absurd_usage)
 }
 END_TEST
 
+/* Of more configs than whose sums fit a number: what limits the day is still known to whoever records. */
+START_TEST(absurd_spending)
+{
+	struct response_record op = {
+		.row_id = 1, .epoch = 1, .text = "text", .attempts = 1, .input_tokens = -1, .output_tokens = -1,
+		.reasoning_tokens = -1, .cost_nanodollars = 1, .complete = true,
+	};
+	const struct run_spec *spec;
+
+	fixture_open(&f);
+	spec = load_run(&f, *submit_grid(&f, "")->experiment_id);
+	look_run(&f, "UPDATE projects SET daily_cost_limit_nanodollars = 1");
+	look_run(&f, "WITH RECURSIVE configs(id) AS (SELECT 1000 UNION ALL SELECT id + 1 FROM configs WHERE id < 3000)"
+		     " INSERT INTO spending SELECT owner_uid, unixepoch() / 86400 + later.day, projects.id, configs.id, 'm', 1,"
+		     " 0, 0, 0, 0, 9007199254740992 FROM projects, configs,"
+		     " (SELECT 0 AS day UNION SELECT 1) AS later"); // at midnight, too
+	op.run_id = spec->run_id;
+	op.owner_uid = op.spent.source.owner_uid = spec->owner_uid;
+	op.project_id = op.spent.source.project_id = spec->project_id;
+	op.spent.source.model = "m";
+	op.spent.source.llm_config_id = 1000;
+	CALL_OK(&f, store_response_record, &op);
+	ck_assert(op.spent.ret_today.limited);
+	ck_assert_int_eq(op.spent.ret_today.spent, INTEGER_MAX);
+	fixture_close(&f);
+}
+END_TEST
+
 /* They stay with the task and with its experiment. */
 START_TEST(results_are_kept)
 {
@@ -481,6 +509,7 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(edits_adjust_results, results_by_hand, absurd_usage, results_are_kept,
-			 what_cannot_be_told_is_left_out, few_values, many_responses, others_get_a_turn, percentiles);
+	return RUN_TESTS(edits_adjust_results, results_by_hand, absurd_usage, absurd_spending,
+			 results_are_kept, what_cannot_be_told_is_left_out, few_values, many_responses,
+			 others_get_a_turn, percentiles);
 }
