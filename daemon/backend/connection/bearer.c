@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/backend/connection/descriptors.h"
 #include "daemon/backend/dialect/attempt.h"
 #include "daemon/backend/dialect/service_account.h"
 #include "daemon/backend/dialect/target.h"
@@ -162,6 +163,7 @@ static void on_asked(struct exchange *exchange)
 	const char *token;
 	int r;
 
+	bearer->no_descriptors = exchange->no_descriptors;
 	if (exchange->trouble) {
 		fail_saying(bearer, ATTEMPT_RETRY, exchange->trouble);
 		return;
@@ -255,7 +257,9 @@ void bearer_renew(struct bearer *bearer)
 
 	if (bearer->state != BEARER_RESTING)
 		return;
+	bearer->no_descriptors = false;
 	if (!start_signer(bearers)) {
+		bearer->no_descriptors = descriptors_are_out();
 		fail_saying(bearer, ATTEMPT_RETRY, "out of memory");
 		return;
 	}

@@ -37,6 +37,7 @@ struct bearer {
 	struct jobs jobs; // that wait
 	/* There is a token, or none could be had. */
 	void (*asked)(struct bearer *bearer, const struct attempt *failed);
+	bool no_descriptors; // the daemon's own, so that it could not ask for one
 	struct message message; // to the signer and back
 	int signing; // what became of it there
 	struct buffer form; // that is sent

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "daemon/backend/connection/descriptors.h"
 #include "daemon/backend/dialect/answer.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/loop.h"
@@ -170,6 +171,8 @@ static void finish(struct exchanges *exchanges, struct exchange *exchange, const
 	exchange->status = status_of(exchange);
 	exchange->trouble = exchange->stopped ? NULL :
 			    exchange->too_large ? "its answer is too large" : trouble;
+	exchange->no_descriptors = exchange->trouble && !exchange->connected &&
+				   (exchange->sockets.refused || descriptors_are_out());
 	exchange->done(exchange);
 }
 

@@ -41,6 +41,7 @@ struct exchange {
 	/* What came of it. */
 	int status; // 0: no answer
 	bool connected, stopped;
+	bool no_descriptors; // which is why, and no fault of whom it was sent to
 	const char *trouble; // why there is no whole answer, or NULL
 	struct buffer reply;
 

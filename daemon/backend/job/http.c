@@ -31,7 +31,9 @@ static void on_asked(struct bearer *bearer, const struct attempt *failed)
 
 	while ((job = TAILQ_FIRST(&bearer->jobs))) {
 		TAILQ_REMOVE(&bearer->jobs, job, of_lane);
-		if (failed) {
+		if (failed && bearer->no_descriptors) {
+			job_short_of_descriptors(job);
+		} else if (failed) {
 			struct attempt attempt = *failed;
 
 			job_attempted(job, &attempt);
