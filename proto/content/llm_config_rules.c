@@ -419,8 +419,20 @@ static int check_bedrock(const struct check *check)
 	return r;
 }
 
-/* The places of a body, wherever they are. */
-static int check_places(const struct check *check, json_object *json)
+/* Of a member of the body, which is answered and kept with the rest of the config. */
+static bool names_key(const char *name)
+{
+	static const char *const names[] = { "api_key", "api-key", "apikey", "access_key", "access_token",
+					     "auth_token", "authorization", "password", "secret" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcasestr(name, names[i]))
+			return true;
+	return false;
+}
+
+/* The places of a body, wherever they are; `name` is that of the innermost member. */
+static int check_places(const struct check *check, const char *name, json_object *json)
 {
 	const char *text = json_object_is_type(json, json_type_string) ? json_object_get_string(json) : "";
 	const char *place = custom_place_of(text, check->arena);
@@ -430,14 +442,15 @@ static int check_places(const struct check *check, json_object *json)
 		return invalid(check, "custom.body",
 			       "known places in it: messages, prompt, model, tools, tool_choice, schema, "
 			       "key and parameters");
+	if (!place && *text && names_key(name))
+		return invalid(check, "custom.body", "\"{{key}}\" where a key belongs, which is the api_key");
 	if (json_object_is_type(json, json_type_array))
 		for (size_t i = 0; r >= 0 && i < json_object_array_length(json); i++)
-			r = check_places(check, json_object_array_get_idx(json, i));
+			r = check_places(check, name, json_object_array_get_idx(json, i));
 	if (json_object_is_type(json, json_type_object)) {
-		json_object_object_foreach(json, name, value) {
-			(void)name;
+		json_object_object_foreach(json, member, value) {
 			if (r >= 0)
-				r = check_places(check, value);
+				r = check_places(check, member, value);
 		}
 	}
 	return r;
@@ -469,7 +482,7 @@ static int check_template(const struct check *check, const struct ellu_custom *c
 	r = json_parse_strict(custom->body, strlen(custom->body), &body, check->fault);
 	if (r < 0)
 		return r;
-	r = check_places(check, body);
+	r = check_places(check, "", body);
 	json_object_put(body);
 	return r;
 }

@@ -154,6 +154,8 @@ static const struct {
 	{ ",'custom':{'body':{'x':'{{prompt}}'}}", "custom.text" },
 	{ ",'custom':{'body':{'x':'prompt'},'text':''}", "custom.body" },
 	{ ",'custom':{'body':{'x':'{{prompt}}','y':['{{prompts}}']},'text':''}", "custom.body" },
+	{ ",'custom':{'body':{'x':'{{prompt}}','auth':[{'API_Key':'sk-1'}]},'text':''}", "custom.body" },
+	{ ",'custom':{'body':{'x':'{{prompt}}','password':['sk-1']},'text':''}", "custom.body" },
 	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':'a'}", "custom.text" },
 	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':'','error':'/~2'}", "custom.error" },
 	{ ",'custom':{'body':{'x':'{{prompt}}'},'text':'','latency_seconds':1}", "custom.latency_seconds" },
