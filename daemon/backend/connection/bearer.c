@@ -164,7 +164,7 @@ static void on_asked(struct exchange *exchange)
 	int r;
 
 	bearer->no_descriptors = exchange->no_descriptors;
-	if (exchange->trouble) {
+	if (exchange->trouble && exchange->status < 300) { // an error counts even when it does not end
 		fail_saying(bearer, ATTEMPT_RETRY, exchange->trouble);
 		return;
 	}

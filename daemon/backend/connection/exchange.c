@@ -1,6 +1,7 @@
 #include "daemon/backend/connection/exchange.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/backend/connection/descriptors.h"
 #include "daemon/backend/dialect/answer.h"
@@ -38,6 +39,14 @@ static int status_of(const struct exchange *exchange)
 	return (int)status;
 }
 
+/* Nobody asked for that. */
+static bool is_compressed(const struct exchange *exchange)
+{
+	const char *encoding = exchange_header(exchange, "Content-Encoding");
+
+	return encoding && *encoding && strcasecmp(encoding, "identity") != 0;
+}
+
 static size_t keep(struct exchange *exchange, const char *data, size_t size, size_t max)
 {
 	if (exchange->reply.size + size > max) {
@@ -53,6 +62,9 @@ static size_t on_data(char *data, size_t size, size_t n, void *userdata)
 	struct exchange *exchange = userdata;
 
 	size *= n;
+	exchange->compressed = is_compressed(exchange);
+	if (exchange->compressed)
+		return 0;
 	if (!exchange->take)
 		return keep(exchange, data, size, exchange->reply_max);
 	if (status_of(exchange) != 200)
@@ -170,7 +182,8 @@ static void finish(struct exchanges *exchanges, struct exchange *exchange, const
 	TAILQ_REMOVE(&exchanges->all, exchange, of_all);
 	exchange->status = status_of(exchange);
 	exchange->trouble = exchange->stopped ? NULL :
-			    exchange->too_large ? "its answer is too large" : trouble;
+			    exchange->too_large ? "its answer is too large" :
+			    exchange->compressed ? "its answer is compressed, which was not asked for" : trouble;
 	exchange->no_descriptors = exchange->trouble && !exchange->connected &&
 				   (exchange->sockets.refused || descriptors_are_out());
 	exchange->done(exchange);
@@ -181,8 +194,10 @@ static void on_done(void *userdata, CURL *easy, CURLcode result)
 	struct exchange *exchange = NULL;
 
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&exchange);
-	finish(userdata, exchange, result == CURLE_OK ? NULL : exchange->error[0] ? exchange->error :
-										   curl_easy_strerror(result));
+	finish(userdata, exchange, result == CURLE_OK ? NULL :
+				   result == MULTI_HEADER_TOO_LONG && status_of(exchange) > 0 ?
+					   "a header of its answer is too long" :
+				   exchange->error[0] ? exchange->error : curl_easy_strerror(result));
 }
 
 int64_t exchanges_due_usec(const struct exchanges *exchanges)

@@ -48,7 +48,7 @@ struct exchange {
 	/* Its own. */
 	struct multi_sockets sockets;
 	CURL *easy;
-	bool too_large;
+	bool too_large, compressed;
 	char error[CURL_ERROR_SIZE];
 };
 TAILQ_HEAD(exchange_list, exchange);

@@ -12,6 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#if LIBCURL_VERSION_NUM >= 0x080600
+#define MULTI_HEADER_TOO_LONG CURLE_TOO_LARGE
+#else
+#define MULTI_HEADER_TOO_LONG CURLE_OUT_OF_MEMORY // as it is told before
+#endif
+
 struct descriptors;
 struct event_base;
 struct multi;

@@ -17,11 +17,6 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/container_of.h"
 
-#if LIBCURL_VERSION_NUM >= 0x080600
-#define HEADER_TOO_LONG CURLE_TOO_LARGE
-#else
-#define HEADER_TOO_LONG CURLE_OUT_OF_MEMORY // as it is told before
-#endif
 #define LONG_RESTS 3 // times as long as a long answer took
 
 /* Of the endpoint's answer; 0: none yet. */
@@ -307,7 +302,7 @@ static void read_failure(struct transfer *transfer, CURLcode result, struct atte
 	const char *words = transfer->error[0] ? transfer->error : curl_easy_strerror(result);
 
 	target_redact(transfer->target, transfer->error, strlen(transfer->error));
-	if (result == HEADER_TOO_LONG && status_of(transfer) > 0 &&
+	if (result == MULTI_HEADER_TOO_LONG && status_of(transfer) > 0 &&
 	    transfer->phase == TRANSFER_SENT) {
 		words = "a header of the answer is too long";
 		attempt->status = status_of(transfer);

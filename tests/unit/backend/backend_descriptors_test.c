@@ -1,15 +1,12 @@
 /* A process with too few file descriptors: calls wait for it, and none fails. */
 #include <fcntl.h>
-#include <json.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tests/unit/backend/account.h"
 #include "tests/unit/backend/backend_fixture.h"
 #include "tests/unit/suite.h"
 
@@ -133,58 +130,29 @@ START_TEST(a_share_is_kept)
 }
 END_TEST
 
-static void add_text(json_object *object, const char *name, const char *text)
-{
-	ck_assert_int_eq(json_object_object_add(object, name, json_object_new_string(text)), 0);
-}
-
 static char public_file[] = "/tmp/ellu-public-XXXXXX";
-
-/* A key file that the endpoint takes assertions of. */
-static json_object *make_account(void)
-{
-	EVP_PKEY *key = EVP_RSA_gen(2048);
-	BIO *bio = BIO_new(BIO_s_mem());
-	json_object *account = json_object_new_object();
-	FILE *file = fdopen(mkstemp(public_file), "w");
-	char text[128], *pem;
-
-	ck_assert_int_eq(PEM_write_PUBKEY(file, key), 1);
-	fclose(file);
-	snprintf(text, sizeof(text), "{\"account_key\": \"%s\", \"token_seconds\": 1e-9}",
-		 public_file);
-	sim_control(text);
-	ck_assert_int_eq(PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL), 1);
-	ck_assert_int_eq(BIO_write(bio, "", 1), 1);
-	(void)BIO_get_mem_data(bio, &pem);
-	add_text(account, "type", "service_account");
-	add_text(account, "client_email", "me@p.example");
-	add_text(account, "private_key", pem);
-	snprintf(text, sizeof(text), "%.*s/token", (int)(strstr(base_url, "/v1") - base_url), base_url);
-	add_text(account, "token_uri", text);
-	BIO_free(bio);
-	EVP_PKEY_free(key);
-	return account;
-}
 
 static void setup_account(void)
 {
 	static const int64_t no_retries = 0;
 	struct ellu_llm_config config;
-	json_object *account;
-	char url[128];
+	char *account, url[128], settings[128];
 
 	setup(1);
-	account = make_account();
+	snprintf(url, sizeof(url), "%.*s/token", (int)(strstr(base_url, "/v1") - base_url), base_url);
+	ck_assert_int_eq(close(mkstemp(public_file)), 0);
+	account = account_new(url, public_file);
+	snprintf(settings, sizeof(settings), "{\"account_key\": \"%s\", \"token_seconds\": 1e-9}", public_file);
+	sim_control(settings);
 	snprintf(url, sizeof(url), "%s/projects/p/locations/l", base_url);
 	config = test_config();
 	config.provider = "vertex";
 	config.llm_base_url = url;
-	config.api_key = json_object_get_string(account);
+	config.api_key = account;
 	config.max_retries = &no_retries;
 	llm_target_unref(target);
 	target = test_target(&config);
-	json_object_put(account);
+	free(account);
 }
 
 static void teardown_account(void)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/backend/account.h"
 #include "tests/unit/backend/backend_fixture.h"
 #include "tests/unit/backend/raw_server.h"
 #include "tests/unit/suite.h"
@@ -162,6 +163,54 @@ START_TEST(long_headers)
 }
 END_TEST
 
+/* What a token is asked of may be as odd. */
+START_TEST(tokens)
+{
+	static const int64_t none = 0;
+	const struct {
+		struct raw_reply reply;
+		const char *words;
+	} table[] = {
+		{ { .bytes = OK_HEAD "X-Long: ", .more = line_of_kib(), .n_more = 10240, .last = "\r\n\r\n{}" },
+		  "no access token: a header of its answer is too long" },
+		{ { .bytes = OK_HEAD "Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08" },
+		  "no access token: its answer is compressed, which was not asked for" },
+		{ { .bytes = OK_HEAD "Content-Encoding: identity\r\n\r\n{}" }, "no access token: none is in what" },
+		{ { .bytes = OK_HEAD "\r\n", .more = line_of_kib(), .n_more = UINT32_MAX },
+		  "no access token: its answer is too large" },
+		{ { .bytes = "HTTP/1.1 500 Oh\r\n\r\n", .more = line_of_kib(), .n_more = UINT32_MAX },
+		  "no access token: 500 from" },
+		{ { .bytes = "HTTP/1.1 500 Oh\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08" },
+		  "no access token: 500 from" },
+	};
+	struct ellu_llm_config config;
+	char *account;
+
+	setup();
+	account = account_new(server.url, NULL);
+	config = test_config();
+	config.provider = "vertex";
+	config.llm_base_url = "http://127.0.0.1:1/v1/projects/p/locations/l";
+	config.api_key = account;
+	config.max_retries = &none;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct llm_target *target = test_target(&config);
+		struct exchange *exchange = exchange_new(target, "Tell of rivers.", 1);
+
+		raw_server_say(&server, &table[i].reply);
+		exchange_submit(exchange);
+		wait_for(1);
+		ck_assert_int_eq(exchange->call.outcome, LLM_UNREACHABLE);
+		ck_assert_msg(strstr(exchange->call.fault.message, table[i].words) != NULL, "%zu: %s", i,
+			      exchange->call.fault.message);
+		exchange_free(exchange);
+		llm_target_unref(target);
+	}
+	free(account);
+	teardown();
+}
+END_TEST
+
 /* An answer that does not end is too long, an error that does not end is that error. */
 START_TEST(endless)
 {
@@ -306,6 +355,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_TESTS(good, broken_answers, long_headers, endless, echoed_keys, proxies,
+	return RUN_TESTS(good, broken_answers, long_headers, tokens, endless, echoed_keys, proxies,
 			 hopeless_limits, events, odd_usage);
 }
