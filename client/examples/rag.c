@@ -34,8 +34,6 @@ static int make(struct ellu *daemon, const struct ellu_ref *experiment)
 	struct ellu_collection_in in = ELLU_RECORD(struct ellu_collection_in);
 	struct ellu_evaluator_use use = ELLU_RECORD(struct ellu_evaluator_use);
 	struct ellu_ref faithfulness = ELLU_RECORD(struct ellu_ref);
-	struct ellu_ref judge = ELLU_RECORD(struct ellu_ref);
-	struct ellu_llm_config_in judge_in = ELLU_RECORD(struct ellu_llm_config_in);
 	const struct ellu_evaluator_use *uses[] = { &use };
 	const struct ellu_create_experiment_reply *reply;
 	const struct ellu_error *error;
@@ -49,9 +47,6 @@ static int make(struct ellu *daemon, const struct ellu_ref *experiment)
 	request.collection = &in;
 	request.criteria = criteria;
 	request.n_criteria = 2;
-	judge.name = "simulated"; /* which has to be named for this; better a config of yours */
-	judge_in.ref = &judge;
-	request.rating_llm_config = &judge_in;
 	faithfulness.name = "Faithfulness";
 	use.evaluator = &faithfulness;
 	use.variables = inputs;

@@ -151,7 +151,7 @@ START_TEST(what_is_in_the_way)
 	/* Another experiment has the name, and other rows the collection. */
 	json_object_put(wire_call(far, "DeleteExperiment", "{'experiment':{'name':'Haiku'}}"));
 	json_object_put(wire_call(far, "CreateExperiment", "{'name':'Haiku','collection':{'ref':{'name':'Topics'}},"
-				  "'criterion_set':{'name':'Haiku criteria'},'rating_llm_config':{'ref':{'name':'simulated'}}}"));
+				  "'criterion_set':{'name':'Haiku criteria'}}"));
 	refused = COMMAND(there, 28, "import", path);
 	ASSERT_SAYS(refused->err, "the experiment Haiku is here already");
 	json_object_put(wire_call(far, "AddTemplateVariables", "{'collection':{'name':'Topics'},"

@@ -321,46 +321,6 @@ START_TEST(made_elsewhere)
 END_TEST
 
 /* How it is asked and rated can be said until it is. */
-/* Nobody wants the simulated model's verdicts on what it did not say, unless it is named. */
-START_TEST(simulated_judges)
-{
-	static const struct {
-		const char *says;
-		bool rejected;
-	} cases[] = {
-		{ "'criteria':['Is it?']", true },
-		{ "'evaluators':[{'evaluator':{'name':'Politeness'}}]", true },
-		{ "'criteria':['Is it?'],'rating_llm_config':{'ref':{'name':'simulated'}}", false },
-		{ "'criteria':['Is it?'],'llm_config':{'ref':{'name':'simulated'}}", false },
-		{ "'measures':[{'criterion_str':'a','check':{'kind':'contains','value':'a'}}]", false },
-	};
-	struct daemon *daemon = daemon_start(NULL);
-	struct wire *wire = daemon_connect(daemon);
-	json_object *task;
-
-	wire_call(wire, "CreateCollection", "{'collection':{'name':'C','variables':[{'said':'a'}]}}");
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		task = at_json(wire_call(wire, "RunExperiment", "{'name':'E%zu','collection':{'ref':{'name':'C'}},"
-					 "'response_column':'said',%s}", i, requoted(cases[i].says)), "task");
-		ck_assert_str_eq(at_text(task, "status"), cases[i].rejected ? "REJECTED" : "SUCCESS");
-		if (cases[i].rejected)
-			ck_assert_str_eq(at_text(task, "error.field"), "rating_llm_config");
-	}
-	/* Nor of what a check decided, when it is rated again; nor which of two answers is better. */
-	task = at_json(wire_call(wire, "RateExperiment", "{'experiment':{'name':'E4'},'criteria':['Is it?']}"), "task");
-	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
-	ck_assert_str_eq(at_text(task, "error.field"), "rating_llm_config");
-	task = at_json(wire_call(wire, "PreferExperiments", "{'experiments':[{'name':'E3'},{'name':'E4'}]}"), "task");
-	ck_assert_str_eq(at_text(task, "status"), "REJECTED");
-	/* The project's judge is named. */
-	wire_call(wire, "UpdateProject", "{'project':{'name':'default'},'content':{'name':'default',"
-		  "'rating_llm_config':{'name':'simulated'}}}");
-	task = at_json(wire_call(wire, "RateExperiment", "{'experiment':{'name':'E4'},'criteria':['Is it?']}"), "task");
-	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
-	ck_assert_int_eq(daemon_stop(daemon), 0);
-}
-END_TEST
-
 START_TEST(changed_before_it_is_asked)
 {
 	static const char change[] = "{'experiment':{'name':'E'},'rating_mode':'detailed','n_epochs':2,"
@@ -403,7 +363,7 @@ START_TEST(renamed_and_deleted)
 	json_object *experiment = make(wire, "E", ",'description':'why'"), *reply;
 	long long id = at_int(experiment, "id");
 
-	make(wire, "F", ",'response_column':'topic','rating_llm_config':{'ref':{'name':'simulated'}}");
+	make(wire, "F", ",'response_column':'topic'");
 	wire_call(wire, "RunExperiment", "{'experiment':{'name':'E'}}");
 	wire_refused(wire, "Conflict", "UpdateExperiment", "{'experiment':{'name':'E'},'name':'F'}");
 	reply = wire_call(wire, "UpdateExperiment", "{'experiment':{'name':'E'},'name':'G'}");
@@ -466,7 +426,7 @@ START_TEST(answers_from_files)
 	json_object *items;
 
 	wire_call(wire, "CreateExperiment", "{'name':'E','collection':{'content':{'name':'C','variables':"
-		  "[{'q':'1'},{'q':'2'},{'q':'3'}]}},'criteria':['Is it?'],'n_epochs':2,'rating_llm_config':{'ref':{'name':'simulated'}}}");
+		  "[{'q':'1'},{'q':'2'},{'q':'3'}]}},'criteria':['Is it?'],'n_epochs':2}");
 	file_write(csv, "response_text,input_tokens,finish_reason,tool_calls\n\"one, 1\",5,stop,\n2,,,\n"
 			"three,7,,\"[{\"\"id\"\":\"\"c\"\",\"\"name\"\":\"\"f\"\",\"\"arguments\"\":\"\"{}\"\"}]\"\n");
 	command = COMMAND(daemon, 0, "experiment", "add-responses", "E", csv);
@@ -497,6 +457,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere, simulated_judges,
+	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere,
 			 changed_before_it_is_asked, renamed_and_deleted, commands, answers_from_files);
 }

@@ -195,7 +195,7 @@ START_TEST(missing_inputs)
 {
 	begin();
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		json_object *task = run(text(COLUMN ",'rating_llm_config':{'ref':{'name':'simulated'}},'run_afresh':true,'evaluators':%s", wrong[i].evaluators), "REJECTED");
+		json_object *task = run(text(COLUMN ",'run_afresh':true,'evaluators':%s", wrong[i].evaluators), "REJECTED");
 
 		ck_assert_msg(at_is(task, "error.field", wrong[i].parameter), "%s", json_object_to_json_string(task));
 	}

@@ -40,6 +40,10 @@ static int resolve_collection(struct submission *s)
 				   &s->input->rows, "collection.content", s->update, &s->notes, &id);
 	if (r >= 0)
 		r = collection_state(s->tx, id, &s->collection);
+	if (r >= 0 && in->ref && in->ref->version &&
+	    *in->ref->version != collection_version(&s->collection))
+		r = fault_conflict(s->tx->fault, "collection", s->collection.name, id,
+				   "its rows are others by now");
 	if (r >= 0)
 		r = collection_input(s->tx, id, &s->run.input_column, &s->run.input_type);
 	return r < 0 ? r : 0;
@@ -116,7 +120,6 @@ static int resolve_judges(struct submission *s, int64_t config_id)
 		r = db_int(s->tx->db, &project_id, "SELECT rating_llm_config_id FROM projects WHERE id = ?1",
 			   "i", s->place.project_id);
 		id = r > 0 ? project_id : config_id;
-		s->is_default_judge = r == 0 && !a->llm_config && !s->run.config_id;
 	}
 	return r < 0 || !id ? r : add_judge(s, id);
 }
@@ -242,8 +245,6 @@ int parts_check(struct submission *s)
 		fault_invalid(&s->rejected, "llm_config", "a config, since the project has no default");
 	else if (measures_need_judge(&s->measures) && s->n_judges == 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
-	else if (s->is_default_judge && s->n_judges > 0 && provider_is_simulated(s->judge_configs[0]->provider))
-		judges_refuse_simulated(&s->rejected, "rating_llm_config");
 	else if (!s->template && !s->arguments->response_column && !s->run.input_column &&
 		 !s->runs_later)
 		fault_invalid(&s->rejected, "prompt_template", "a prompt template: '%s' has no column of "

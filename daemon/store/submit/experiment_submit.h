@@ -42,7 +42,6 @@ struct submission {
 	size_t n_fallbacks;
 	struct ellu_llm_config *judge_configs[JUDGES_MAX];
 	size_t n_judges;
-	bool is_default_judge; // nobody named it, nor a config that answers
 	const char *judge_field; // the part that named the judge, or the first of them
 	struct evaluator_uses uses;
 	struct tx_list measures; // struct run_measure; of criteria, and behind them of evaluators

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/store/resources/configs/llm_config.h"
-#include "daemon/store/resources/configs/panel.h"
 #include "daemon/store/resources/evaluators/evaluator.h"
 #include "daemon/store/runs/compare/preferences.h"
 #include "daemon/store/runs/evaluators.h"
@@ -24,7 +22,6 @@ struct preference {
 	struct place place;
 	struct run_row run;
 	int64_t judge_config_id; // the first that answered and is not simulated; 0: none
-	bool made_elsewhere; // some of the answers
 	struct notes notes;
 	struct fault rejected; // code 0: not
 };
@@ -92,7 +89,6 @@ static int take_experiment(struct preference *preference, int64_t id, bool is_fi
 	r = offer_judge(preference, &own);
 	if (r < 0)
 		return r;
-	preference->made_elsewhere |= own.config_id == 0;
 	if (!is_first) {
 		run->n_epochs = own.n_epochs < run->n_epochs ? own.n_epochs : run->n_epochs;
 		return 0;
@@ -146,28 +142,6 @@ static int take_experiments(struct preference *preference)
 	return r < 0 ? r : write_request(preference, ids, a->n_experiments);
 }
 
-/* By the project's default, which does not judge what was made elsewhere if it is a simulated model. */
-static int check_judge(struct preference *preference, const struct ellu_evaluator *evaluator)
-{
-	struct ellu_llm_config *config;
-	int64_t id;
-	int r;
-
-	if (preference->arguments->llm_config || evaluator->llm_config || preference->judge_config_id ||
-	    !preference->made_elsewhere)
-		return 0;
-	r = db_int(preference->tx->db, &id, "SELECT default_llm_config_id FROM projects WHERE id = ?1"
-					    " AND rating_llm_config_id IS NULL AND default_llm_config_id IS NOT NULL",
-		   "i", preference->place.project_id);
-	if (r > 0)
-		r = llm_config_load(preference->tx, id, &config, NULL);
-	else
-		return r;
-	if (r >= 0 && provider_is_simulated(config->provider))
-		judges_refuse_simulated(&preference->rejected, "llm_config");
-	return r;
-}
-
 static int pin(struct preference *preference)
 {
 	const struct ellu_prefer_experiments_request *a = preference->arguments;
@@ -177,8 +151,6 @@ static int pin(struct preference *preference)
 
 	if (r >= 0)
 		r = take_experiments(preference);
-	if (r >= 0)
-		r = check_judge(preference, evaluators.items[0]);
 	if (r >= 0)
 		r = run_insert(tx, &preference->run, &(struct tx_list){ 0 }, &preference->run.id);
 	evaluators.config_id = preference->judge_config_id;

@@ -92,11 +92,10 @@ static int default_judge(struct rating_submission *s)
 						    /* update= */ false, &s->notes, &s->judge_config_id);
 }
 
-/* Simulated verdicts on what another provider answered, or on what came from elsewhere, are nobody's wish, unless
- * asked for: by the request, by the project, or by the experiment for its own. */
+/* Simulated verdicts on what another provider answered are nobody's wish, unless asked for: by the request, by the
+ * project, or by the experiment for its own. */
 static int check_simulated(struct rating_submission *s, const struct ellu_llm_config *config)
 {
-	const bool is_its_own = s->origin.judge.config_id && s->judge_config_id == s->origin.judge.config_id;
 	int64_t one;
 	int r;
 
@@ -104,10 +103,10 @@ static int check_simulated(struct rating_submission *s, const struct ellu_llm_co
 		return 0;
 	r = db_int(s->tx->db, &one,
 		   "SELECT 1 FROM runs WHERE json_extract(config_snapshot, '$.provider')"
-		   " IS NOT '" ELLU_PROVIDER_SIMULATED "' AND id <> ?1 AND id IN (SELECT value FROM json_each(?2)) LIMIT 1",
+		   " <> '" ELLU_PROVIDER_SIMULATED "' AND id <> ?1 AND id IN (SELECT value FROM json_each(?2)) LIMIT 1",
 		   "is", s->origin.id, s->input->run_ids);
-	if (r > 0 || (!is_its_own && !s->origin.config_id))
-		judges_refuse_simulated(&s->rejected, "rating_llm_config");
+	if (r > 0)
+		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
 	return r < 0 ? r : 0;
 }
 

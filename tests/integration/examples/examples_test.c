@@ -171,7 +171,7 @@ START_TEST(rating)
 	ck_assert_uint_eq(count(said, "Is it polite?"), 6);
 	ck_assert_uint_eq(count(said, "Would a child like it?"), 6);
 	ck_assert_int_eq(sim_stat(sim, "answered"), 6 + 6 * 2 + 6 * 2);
-	/* Answers from elsewhere, judged by the model that it names. */
+	/* Answers from elsewhere, judged by the default model. */
 	said = RUN(0, "rag");
 	ASSERT_SAYS(said, "3 answers added\nSUCCESS: ");
 	ASSERT_SAYS(said, "  Faithfulness, of 3 of 3 answers\n");

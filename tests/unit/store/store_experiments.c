@@ -104,8 +104,7 @@ START_TEST(all_of_it_goes)
 	CALL_OK(&f, store_method_run, &op);
 	ck_assert_int_eq(look_int(&f, "SELECT count(*) FROM template_variables"), 2);
 	other = submit(&f, "{\"name\": \"Y\", \"response_column\": \"n\", \"collection\": {\"content\":"
-			   " {\"name\": \"D\", \"variables\": [{\"n\": 1}]}}, \"criteria\": [\"A?\"],"
-			   " \"rating_llm_config\": {\"ref\": {\"name\": \"simulated\"}}}");
+			   " {\"name\": \"D\", \"variables\": [{\"n\": 1}]}}, \"criteria\": [\"A?\"]}");
 	rate(&f, load_run(&f, *other->experiment_id),
 	     answer(&f, load_run(&f, *other->experiment_id), 3, 1, "1"), 1, 0, 1, true);
 	ck_assert_int_eq(delete("X"), 0);

@@ -109,12 +109,6 @@ int judges_put(struct tx *tx, const struct place *place, struct ellu_llm_config 
 	return r;
 }
 
-void judges_refuse_simulated(struct fault *rejected, const char *field)
-{
-	fault_invalid(rejected, field, "a config to judge with: the simulated model, which nobody named, does not "
-		      "judge answers that it did not give");
-}
-
 int judges_check(struct tx *tx, const void *one, const void *several, const char *reduction)
 {
 	if (one && several)

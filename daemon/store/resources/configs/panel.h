@@ -28,8 +28,6 @@ struct panel {
  * missing. */
 int judges_put(struct tx *tx, const struct place *place, struct ellu_llm_config *const *configs, size_t n,
 	       const char *rating_mode, const char *rating_version, const char *reduction, int64_t *ret_id);
-/* Nobody named the simulated model that would judge what another made: `rejected` says so. */
-void judges_refuse_simulated(struct fault *rejected, const char *field);
 /* What a request says of judges goes together. */
 int judges_check(struct tx *tx, const void *one, const void *several, const char *reduction);
 /* That config is none of these so far. */
