@@ -320,6 +320,38 @@ START_TEST(made_elsewhere)
 }
 END_TEST
 
+/* Nobody may have wanted the simulated model's verdicts on what it did not say: the log has that it gives them. */
+START_TEST(simulated_judges)
+{
+	static const char said[] = "answers made elsewhere are judged by the simulated model";
+	static const struct {
+		const char *request;
+		bool noted;
+	} cases[] = {
+		{ "'criteria':['Is it?']", true },
+		{ "'criteria':['Is it?'],'rating_llm_config':{'ref':{'name':'simulated'}}", false },
+		{ "'criteria':['Is it?'],'llm_config':{'ref':{'name':'simulated'}}", false },
+		{ "'measures':[{'criterion_str':'a','check':{'kind':'contains','value':'a'}}]", false },
+	};
+	struct daemon *daemon = daemon_start(NULL);
+	struct wire *wire = daemon_connect(daemon);
+	json_object *task;
+
+	wire_call(wire, "CreateCollection", "{'collection':{'name':'C','variables':[{'said':'a'}]}}");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		task = at_json(wire_call(wire, "RunExperiment", "{'name':'E%zu','collection':{'ref':{'name':'C'}},"
+					 "'response_column':'said',%s}", i, requoted(cases[i].request)), "task");
+		ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+		ck_assert_int_eq(!!strstr(task_logs(wire, at_int(task, "id")), said), cases[i].noted);
+	}
+	/* What a check decided, rated again. */
+	task = at_json(wire_call(wire, "RateExperiment", "{'experiment':{'name':'E3'},'criteria':['Is it?']}"), "task");
+	ck_assert_str_eq(at_text(task, "status"), "SUCCESS");
+	ck_assert(strstr(task_logs(wire, at_int(task, "id")), said));
+	ck_assert_int_eq(daemon_stop(daemon), 0);
+}
+END_TEST
+
 /* How it is asked and rated can be said until it is. */
 START_TEST(changed_before_it_is_asked)
 {
@@ -457,6 +489,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere,
+	return RUN_SUITE(made_and_run, refused, found_or_made, cloned, more_epochs, made_elsewhere, simulated_judges,
 			 changed_before_it_is_asked, renamed_and_deleted, commands, answers_from_files);
 }

@@ -40,10 +40,6 @@ static int resolve_collection(struct submission *s)
 				   &s->input->rows, "collection.content", s->update, &s->notes, &id);
 	if (r >= 0)
 		r = collection_state(s->tx, id, &s->collection);
-	if (r >= 0 && in->ref && in->ref->version &&
-	    *in->ref->version != collection_version(&s->collection))
-		r = fault_conflict(s->tx->fault, "collection", s->collection.name, id,
-				   "its rows are others by now");
 	if (r >= 0)
 		r = collection_input(s->tx, id, &s->run.input_column, &s->run.input_type);
 	return r < 0 ? r : 0;
@@ -100,6 +96,7 @@ static int resolve_judges(struct submission *s, int64_t config_id)
 {
 	const struct ellu_run_experiment_request *a = s->arguments;
 	int64_t id = config_id, project_id;
+	bool is_default = false;
 	int r = 0;
 
 	s->judge_field = a->rating_llm_configs ? "rating_llm_configs" :
@@ -119,9 +116,14 @@ static int resolve_judges(struct submission *s, int64_t config_id)
 	if (!a->rating_llm_config) {
 		r = db_int(s->tx->db, &project_id, "SELECT rating_llm_config_id FROM projects WHERE id = ?1",
 			   "i", s->place.project_id);
+		is_default = r == 0 && !a->llm_config;
 		id = r > 0 ? project_id : config_id;
 	}
-	return r < 0 || !id ? r : add_judge(s, id);
+	if (r >= 0 && id)
+		r = add_judge(s, id);
+	if (r >= 0 && id && is_default && a->response_column)
+		r = judges_note_simulated(s->tx, &s->notes, s->judge_configs[0]);
+	return r;
 }
 
 /* That answer where the config cannot. */

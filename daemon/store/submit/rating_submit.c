@@ -107,6 +107,8 @@ static int check_simulated(struct rating_submission *s, const struct ellu_llm_co
 		   "is", s->origin.id, s->input->run_ids);
 	if (r > 0)
 		fault_invalid(&s->rejected, "rating_llm_config", "a config to judge with");
+	else if (r == 0 && !s->origin.config_id && !s->origin.judge.config_id)
+		r = judges_note_simulated(s->tx, &s->notes, config);
 	return r < 0 ? r : 0;
 }
 

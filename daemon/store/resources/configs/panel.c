@@ -109,6 +109,13 @@ int judges_put(struct tx *tx, const struct place *place, struct ellu_llm_config 
 	return r;
 }
 
+int judges_note_simulated(struct tx *tx, struct notes *notes, const struct ellu_llm_config *config)
+{
+	if (!provider_is_simulated(config->provider))
+		return 0;
+	return notes_add(tx, notes, "answers made elsewhere are judged by the simulated model: nobody named another judge");
+}
+
 int judges_check(struct tx *tx, const void *one, const void *several, const char *reduction)
 {
 	if (one && several)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/store/engine/tx.h"
+#include "daemon/store/resources/notes.h"
 #include "daemon/store/resources/resource.h"
 #include "proto/limits.h"
 
@@ -28,6 +29,8 @@ struct panel {
  * missing. */
 int judges_put(struct tx *tx, const struct place *place, struct ellu_llm_config *const *configs, size_t n,
 	       const char *rating_mode, const char *rating_version, const char *reduction, int64_t *ret_id);
+/* Nobody named a judge of answers that were made elsewhere: says so if it is simulated. */
+int judges_note_simulated(struct tx *tx, struct notes *notes, const struct ellu_llm_config *config);
 /* What a request says of judges goes together. */
 int judges_check(struct tx *tx, const void *one, const void *several, const char *reduction);
 /* That config is none of these so far. */
