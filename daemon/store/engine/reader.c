@@ -229,7 +229,8 @@ static void reader_run(struct reader *reader, struct store_request *request)
 	if (wait)
 		return;
 	set_begun(reader, request, request->result == 0 && request->again && is_mine(reader, request));
-	if (request->result == 0 && request->again && reader->ending) {
+	/* Not posted: who waits for another turn here is not lost when the loop ends before it. */
+	if (request->result == 0 && request->again && (reader->ending || is_mine(reader, request))) {
 		take_request(reader, request);
 		return;
 	}

@@ -116,6 +116,24 @@ START_TEST(others_get_a_turn)
 }
 END_TEST
 
+/* What takes several turns is answered, wherever in them the store is closed. */
+START_TEST(closing_in_between)
+{
+	struct results_compute walk = { .run_id = prepare() };
+	struct hold hold;
+
+	hold_begin(&hold, f.store->readers[1].loop);
+	fixture_begin(&f, &walk.request);
+	store_results_compute(f.store, &walk);
+	loop_stop(f.store->readers[1].loop);
+	hold_end(&hold);
+	fixture_stop(&f);
+	fixture_wait_all(&f);
+	ck_assert_int_eq(walk.ret_results->responses, N_RESPONSES);
+	fixture_close(&f);
+}
+END_TEST
+
 /* ---- Edits ---- */
 
 static uint64_t seed = 1;
@@ -511,5 +529,5 @@ int main(void)
 {
 	return RUN_TESTS(edits_adjust_results, results_by_hand, absurd_usage, absurd_spending,
 			 results_are_kept, what_cannot_be_told_is_left_out, few_values, many_responses,
-			 others_get_a_turn, percentiles);
+			 others_get_a_turn, closing_in_between, percentiles);
 }
