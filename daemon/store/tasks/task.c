@@ -142,7 +142,7 @@ static int load_row(struct tx *tx, int64_t id, const struct task_change *change,
 		return r < 0 ? r : fault_not_found(tx->fault, "task", NULL, id);
 	if (!change) {
 		r = read_outcome(tx, q, ret_row->task);
-	} else {
+	} else if (!change->ret_unfit) {
 		ret_row->task->error = change->error;
 		ret_row->task->result = change->result;
 	}
@@ -444,8 +444,6 @@ static int encode_outcome(struct tx *tx, struct task_change *op, const char **re
 	if (r >= 0 || r == -ENOMEM)
 		return r;
 	op->ret_unfit = true;
-	op->error = NULL;
-	op->result = NULL;
 	*ret_error = *ret_result = NULL;
 	return 0;
 }
@@ -479,7 +477,7 @@ static int task_change_run(struct tx *tx, struct task_change *op)
 			r = run_succeeded(tx, op->task_id);
 		if (r >= 0 && op->status != TASK_PENDING)
 			r = response_order_due_task(tx, op->task_id);
-		if (r >= 0 && op->result && op->result->results)
+		if (r >= 0 && result && op->result->results)
 			r = keep_results(tx, op->task_id, op->result);
 	}
 	if (r >= 0)

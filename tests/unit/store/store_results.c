@@ -503,6 +503,7 @@ START_TEST(what_cannot_be_told_is_left_out)
 	error.message = "\xff";
 	CALL_OK(&f, store_task_change, &change);
 	ck_assert(change.ret_changed && change.ret_unfit);
+	ck_assert_ptr_eq(change.error, &error); // it is run again where its transaction fails
 	ck_assert_str_eq(change.ret_task->status, "FAILURE");
 	ck_assert_ptr_null(change.ret_task->error);
 	CALL_OK(&f, store_task_get, &get);
