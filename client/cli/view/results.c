@@ -153,6 +153,8 @@ static void print_answered_by(FILE *out, const struct ellu_experiment_results *r
 	}
 }
 
+#define ERRORS_SHOWN 10 // the commonest
+
 /* What says nothing of the model, and why. */
 static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_count *const *errors,
 			 size_t n)
@@ -163,7 +165,7 @@ static void print_errors(FILE *out, int64_t undecided, const struct ellu_error_c
 	if (undecided > 0)
 		fprintf(out, "%s%s response%s undecided: not all of their ratings came out.%s\n", on,
 			number_text(text, undecided), undecided == 1 ? " is" : "s are", off);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && i < ERRORS_SHOWN; i++) {
 		fprintf(out, "%s%s %s%s failed: ", on, number_text(text, errors[i]->count),
 			errors[i]->item, plural_s(errors[i]->count));
 		text_print(out, errors[i]->error->message);

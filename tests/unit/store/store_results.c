@@ -144,7 +144,8 @@ static int64_t draw(int64_t below)
 	return (int64_t)((seed >> 33) % (uint64_t)below);
 }
 
-/* Forty responses by three criteria; some ratings failed. The ratings' ids are 1 to 120. */
+/* Forty responses by three criteria; some ratings failed, in fourteen ways. The ratings' ids are 1 to
+ * 120. */
 static const char judged[] =
 	"WITH RECURSIVE each (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM each WHERE k < 39)"
 	" INSERT INTO responses (owner_uid, project_id, run_id, template_variables_id, epoch,"
@@ -154,7 +155,7 @@ static const char judged[] =
 	"  value, error, attempts, duration_usec, created_at)"
 	" SELECT 1000, 1, r.id, m.id, (SELECT id FROM judges), iif((r.id * 7 + m.id) % 6 = 0, NULL,"
 	"  (r.id + m.id) % 4 > 0), iif((r.id * 7 + m.id) % 6 = 0,"
-	"  '{\"code\": \"Internal\", \"message\": \"none\"}', NULL), 1, 1, 0"
+	"  '{\"code\": \"Internal\", \"message\": \"' || char(65 + r.id % 14) || '\"}', NULL), 1, 1, 0"
 	" FROM responses r CROSS JOIN (SELECT id FROM measures) m;";
 
 static char *results_text(void)
@@ -199,7 +200,7 @@ static void edit_at_random(void)
 START_TEST(edits_adjust_results)
 {
 	struct run_count count = { 0 };
-	char sql[4000], *text, *stored;
+	char sql[8000], *text, *stored;
 
 	fixture_open(&f);
 	submit(&f, "{\"name\": \"X\", \"prompt_template\": {\"content\": {\"name\": \"T\","

@@ -38,8 +38,8 @@ static const char *text_of(json_object *json, const char *key)
 	return text ? text : "";
 }
 
-/* Where there is no place for one more, it counts with what is nearest. */
-static struct error_count *find(struct error_counts *counts, const struct error_count *wanted)
+/* Those that are alike, or else (`near_too`) what it counts with where there is no place for one more. */
+static struct error_count *find(struct error_counts *counts, const struct error_count *wanted, bool near_too)
 {
 	struct error_count *near = NULL;
 
@@ -53,12 +53,12 @@ static struct error_count *find(struct error_counts *counts, const struct error_
 			return count;
 		near = count;
 	}
-	return counts->n == ERROR_COUNTS_MAX ? near : NULL;
+	return near_too ? near : NULL;
 }
 
 static int add(struct tx *tx, struct error_counts *counts, const struct error_count *wanted)
 {
-	struct error_count *count = find(counts, wanted);
+	struct error_count *count = find(counts, wanted, counts->n == ERROR_COUNTS_MAX);
 
 	if (count) {
 		count->count++;
@@ -76,7 +76,7 @@ static int add(struct tx *tx, struct error_counts *counts, const struct error_co
 
 static int drop(struct error_counts *counts, const struct error_count *wanted)
 {
-	struct error_count *count = find(counts, wanted);
+	struct error_count *count = find(counts, wanted, /* near_too= */ true);
 
 	if (count && --count->count == 0)
 		*count = counts->items[--counts->n];
@@ -108,11 +108,17 @@ int error_counts_add(struct tx *tx, struct error_counts *counts, const char *ite
 	return move(tx, counts, item, error, true);
 }
 
+/* In one order, whatever came first. */
 static int compare(const void *a, const void *b)
 {
 	const struct error_count *x = a, *y = b;
+	int order = (x->count < y->count) - (x->count > y->count);
 
-	return (x->count < y->count) - (x->count > y->count);
+	if (order == 0)
+		order = strcmp(x->item, y->item);
+	if (order == 0)
+		order = strcmp(x->code, y->code);
+	return order == 0 ? strcmp(x->message, y->message) : order;
 }
 
 int error_counts_tell(struct tx *tx, struct error_counts *counts, bool responses,
@@ -122,7 +128,7 @@ int error_counts_tell(struct tx *tx, struct error_counts *counts, bool responses
 	int r = 0;
 
 	qsort(counts->items, counts->n, sizeof(counts->items[0]), compare);
-	for (size_t i = 0; r >= 0 && i < counts->n && list.n < ERROR_COUNTS_TOLD; i++) {
+	for (size_t i = 0; r >= 0 && i < counts->n; i++) {
 		const struct error_count *count = &counts->items[i];
 		struct ellu_error_count *record = TX_RECORD(tx, struct ellu_error_count);
 		struct ellu_error *error = TX_RECORD(tx, struct ellu_error);

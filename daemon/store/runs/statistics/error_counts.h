@@ -1,5 +1,6 @@
 /*
- * Why items failed: errors that are alike, counted. Of a long walk, so what is kept is bounded.
+ * Why items failed: errors that are alike, counted. Of a long walk, so what is kept is bounded; all
+ * of that is told, so that it can be counted on from there.
  */
 #pragma once
 
@@ -7,7 +8,6 @@
 #include "elluminate-types.h"
 
 #define ERROR_COUNTS_MAX 32 // different ones that are kept apart
-#define ERROR_COUNTS_TOLD 10
 
 struct error_counts {
 	struct error_count {
