@@ -56,10 +56,12 @@ START_TEST(monitor_lines)
 	experiment_submit(wire, &(struct experiment) {
 		.name = "Third", .url = sim_url(sim), .more = "'collection':{'ref':{'name':'empty'}}" });
 	submit("Fourth");
-	command_await(monitor, "4  Fourth  ");
+	command_await(monitor, "4  Fourth  STARTED");
 	ASSERT_SAYS(monitor->out, "3  Third  REJECTED");
 	ck_assert_ptr_null(strstr(monitor->out, "3    REJECTED"));
 	ck_assert_ptr_null(strstr(strstr(monitor->out, "Third  REJECTED") + 1, "Third  REJECTED"));
+	/* Nor does the first event of one tell again what it was shown as. */
+	ck_assert_ptr_null(strstr(strstr(monitor->out, "Fourth  ") + 1, "Fourth  PENDING"));
 	command_signal(monitor, SIGINT);
 	ck_assert_int_eq(command_end(monitor), 0);
 	ASSERT_SAYS(monitor->err, "elluminate monitor --cursor ");

@@ -48,7 +48,7 @@ static void print_state(int64_t at, const struct ellu_monitor_reply *reply, cons
 	print_line(at, reply, name, what, strlen(what));
 }
 
-/* Each line of the log, then the state, unless it is as it was: a task is shown as its first event leaves it. */
+/* Each line of the log, then the state, unless it is as it was, as behind what a task is shown as. */
 static void print_event(const struct ellu_monitor_reply *reply, const struct board_task *known)
 {
 	const struct ellu_task_event *event = reply->event;
@@ -59,7 +59,7 @@ static void print_event(const struct ellu_monitor_reply *reply, const struct boa
 		print_line(event->at, reply, known->name, line, size);
 		line += size + (line[size] == '\n');
 	}
-	if (!known->past && (event->progress || known->changed))
+	if (known->changed)
 		print_state(event->at, reply, known->name, event->status, event->hold, event->progress,
 			    event->error);
 }
@@ -85,7 +85,7 @@ static int print_reply(struct monitor *monitor, const struct ellu_monitor_reply 
 			    task->error);
 	else
 		print_event(reply, known);
-	if (reply->event && known->ended && reply->event->sequence >= known->sequence)
+	if (reply->event && known->ended)
 		task_board_forget(&monitor->board, known->id);
 	return output_flush();
 }

@@ -59,28 +59,34 @@ static struct board_task *obtain(struct task_board *board, int64_t id)
 	return &board->tasks[at];
 }
 
-static void take_progress(struct board_task *task, const struct ellu_progress *progress)
+/* Whether it moved. */
+static bool take_progress(struct board_task *task, const struct ellu_progress *progress)
 {
+	const struct board_task was = *task;
+
 	if (!progress)
-		return;
+		return false;
 	task->has_progress = true;
 	task->percent = progress->percent_complete;
 	task->done = task->rates ? progress->responses_rated : progress->responses_generated;
 	task->total = progress->total_responses;
 	task->failed = progress->failed;
 	task->eta_seconds = progress->eta_seconds ? *progress->eta_seconds : -1;
+	return !was.has_progress || was.percent != task->percent || was.done != task->done ||
+	       was.total != task->total || was.failed != task->failed;
 }
 
-static void take_state(struct board_task *task, const char *status, const char *hold, double now)
+static bool take_state(struct board_task *task, const char *status, const char *hold, double now)
 {
 	bool ended = task_status_is_terminal(task_status_from_name(status));
+	bool changed = strcmp(task->status, status) != 0 || strcmp(task->hold, hold ? hold : "") != 0;
 
-	task->changed = strcmp(task->status, status) != 0 || strcmp(task->hold, hold ? hold : "") != 0;
 	snprintf(task->status, sizeof(task->status), "%s", status);
 	snprintf(task->hold, sizeof(task->hold), "%s", hold ? hold : "");
 	if (ended && !task->ended)
 		task->ended_at = now;
 	task->ended = ended;
+	return changed;
 }
 
 int task_board_take(struct task_board *board, const struct ellu_monitor_reply *reply, double now,
@@ -100,18 +106,11 @@ int task_board_take(struct task_board *board, const struct ellu_monitor_reply *r
 		free(task->name);
 		task->name = name;
 		task->rates = strcmp(shown->kind, "rating") == 0;
-		task->sequence = shown->sequence;
 	}
 	*ret_task = task;
-	task->past = event && (event->sequence < task->sequence ||
-			       (task->ended && event->sequence == task->sequence));
-	if (task->past) {
-		task->changed = false;
-		return 0;
-	}
-	take_progress(task, shown ? shown->progress : event->progress);
-	take_state(task, shown ? shown->status : event->status, shown ? shown->hold : event->hold,
-		   now);
+	task->changed = take_progress(task, shown ? shown->progress : event->progress);
+	task->changed |= take_state(task, shown ? shown->status : event->status,
+				    shown ? shown->hold : event->hold, now);
 	return 0;
 }
 

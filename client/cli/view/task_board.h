@@ -15,9 +15,7 @@ struct board_task {
 	char *name; // a single line
 	char status[16];
 	char hold[16]; // "" without
-	int64_t sequence; // when it was shown
-	bool past; // the last reply was what had led there
-	bool changed; // status or hold, by the last reply
+	bool changed; // status, hold or progress, by the last reply
 	bool ended;
 	double ended_at; // seconds, monotonic
 	bool has_progress;
