@@ -328,7 +328,7 @@ int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
 	QUERY q = NULL;
 	int r;
 
-	r = db_query(tx->db, &q, "SELECT name, type, default_value, position"
+	r = db_query(tx->db, &q, "SELECT name, type, default_value"
 				 " FROM collection_columns WHERE collection_id = ?1"
 				 " AND position IS NOT NULL ORDER BY position", "i", id);
 	while (r >= 0 && (r = db_next(tx->db, q)) > 0) {
@@ -339,7 +339,7 @@ int collection_columns(struct tx *tx, int64_t id, struct tx_list *columns)
 		column->name = tx_text(tx, q, 0);
 		column->type = tx_text(tx, q, 1);
 		column->default_value = tx_text(tx, q, 2);
-		column->position = tx_int(tx, q, 3);
+		column->position = tx_int_value(tx, (int64_t)columns->n);
 		r = tx_append(tx, columns, column);
 	}
 	return r < 0 ? r : tx->oom ? -ENOMEM : 0;
@@ -422,43 +422,41 @@ static int64_t rank(const struct ellu_column *column, const struct ellu_collecti
 	return -1;
 }
 
-/* Those that are declared in front, and none between the others. */
+/* Those that are declared in front. */
 static bool are_ordered(const struct tx_list *columns, const struct ellu_collection *content)
 {
-	for (size_t i = 0; i < columns->n; i++) {
+	for (size_t i = 0; i < columns->n && i < content->n_columns; i++) {
 		const struct ellu_column *column = columns->items[i];
 
-		if (*column->position != (int64_t)i ||
-		    (i < content->n_columns && strcmp(column->name, content->columns[i]->name) != 0))
+		if (strcmp(column->name, content->columns[i]->name) != 0)
 			return false;
 	}
 	return true;
 }
 
-/* First out of the way of each other, since no two may have one position. */
+/* Behind where they were, since no two may have one position. */
 static int order_columns(struct tx *tx, struct collection_state *state,
 			 const struct ellu_collection *content)
 {
-	int64_t next = (int64_t)content->n_columns;
+	int64_t next, others;
 	struct tx_list columns = { 0 };
 	int r = collection_columns(tx, state->id, &columns);
 
-	if (r >= 0 && are_ordered(&columns, content)) {
-		state->next_position = -1;
-		return 0;
-	}
-	if (r >= 0)
-		r = db_run(tx->db, "UPDATE collection_columns SET position = NULL"
-				   " WHERE collection_id = ?1", "i", state->id);
+	if (r < 0 || are_ordered(&columns, content))
+		return r;
+	state->next_position = -1;
+	r = find_next_position(tx, state);
+	next = state->next_position;
+	others = next + (int64_t)content->n_columns;
 	for (size_t i = 0; r >= 0 && i < columns.n; i++) {
 		const struct ellu_column *column = columns.items[i];
 		int64_t position = rank(column, content);
 
 		r = db_run(tx->db, "UPDATE collection_columns SET position = ?3"
 				   " WHERE collection_id = ?1 AND name = ?2",
-			   "isi", state->id, column->name, position < 0 ? next++ : position);
+			   "isi", state->id, column->name, position < 0 ? others++ : next + position);
 	}
-	state->next_position = next;
+	state->next_position = others;
 	return r < 0 ? r : 0;
 }
 

@@ -51,22 +51,48 @@ static int set_insert(struct tx *tx, const struct place *place, const char *name
 	return r;
 }
 
-/* Those to go have the position -1. */
-static int mark_all(struct tx *tx, int64_t set_id)
+#define RETIRE(which)                                                                             \
+	{ "DELETE FROM criteria WHERE criterion_set_id = ?1 AND position IS NOT NULL AND " which  \
+	  " AND NOT EXISTS (SELECT 1 FROM measures m WHERE m.criterion_id = criteria.id)",        \
+	  "UPDATE criteria SET position = NULL WHERE criterion_set_id = ?1"                       \
+	  " AND position IS NOT NULL AND " which }
+
+/* One leaves the set, or all but those of these texts. How many there were. */
+static int retire(struct tx *tx, int64_t set_id, int64_t id, const char *kept)
 {
-	return db_run(tx->db, "UPDATE criteria SET position = -1 WHERE criterion_set_id = ?1"
-			      " AND position IS NOT NULL", "i", set_id);
+	static const char *const one[] = RETIRE("id = ?2");
+	static const char *const others[] = RETIRE("criterion_str NOT IN (SELECT value FROM json_each(?2))");
+	int n = 0, r = 0;
+
+	for (size_t i = 0; r >= 0 && i < 2; i++) {
+		r = kept ? db_run(tx->db, others[i], "is", set_id, kept) :
+			   db_run(tx->db, one[i], "ii", set_id, id);
+		n += r;
+	}
+	return r < 0 ? r : n;
 }
 
-static int remove_marked(struct tx *tx, int64_t set_id)
+static int retire_all(struct tx *tx, int64_t set_id)
 {
-	int r;
+	return retire(tx, set_id, 0, "[]");
+}
 
-	r = db_run(tx->db, "DELETE FROM criteria WHERE criterion_set_id = ?1 AND position = -1"
-			   " AND NOT EXISTS (SELECT 1 FROM measures m WHERE m.criterion_id = criteria.id)",
-		   "i", set_id);
-	return r < 0 ? r : db_run(tx->db, "UPDATE criteria SET position = NULL"
-					  " WHERE criterion_set_id = ?1 AND position = -1", "i", set_id);
+/* As a JSON array. */
+static const char *texts_of(struct tx *tx, const struct criteria *criteria)
+{
+	json_object *texts = json_object_new_array();
+	const char *text = NULL;
+	int r = texts ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < criteria->n; i++) {
+		json_object *one = json_object_new_string(criteria->items[i]->criterion_str);
+
+		r = one ? json_object_array_add(texts, one) : -ENOMEM;
+	}
+	if (r >= 0)
+		text = tx_strdup(tx, json_text(texts, NULL));
+	json_object_put(texts);
+	return text;
 }
 
 static int put_criterion(struct tx *tx, const struct place *place, int64_t set_id, int64_t position,
@@ -80,8 +106,9 @@ static int put_criterion(struct tx *tx, const struct place *place, int64_t set_i
 		      " position, criterion_str, label, rule, created_at)"
 		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 		      " ON CONFLICT (criterion_set_id, criterion_str) DO UPDATE SET"
-		      " position = excluded.position, label = excluded.label,"
-		      " rule = excluded.rule",
+		      " position = excluded.position, label = excluded.label, rule = excluded.rule"
+		      " WHERE position IS NOT excluded.position OR label IS NOT excluded.label"
+		      " OR rule IS NOT excluded.rule",
 		      "iiiisssi", place->owner_uid, place->project_id, set_id, position,
 		      criterion->criterion_str, criterion->label, check, tx->now);
 }
@@ -89,11 +116,12 @@ static int put_criterion(struct tx *tx, const struct place *place, int64_t set_i
 static int set_fill(struct tx *tx, const struct place *place, int64_t id,
 		    const struct criteria *criteria)
 {
-	int r = mark_all(tx, id);
+	const char *texts = texts_of(tx, criteria);
+	int r = texts ? retire(tx, id, 0, texts) : -ENOMEM;
 
 	for (size_t i = 0; r >= 0 && i < criteria->n; i++)
 		r = put_criterion(tx, place, id, (int64_t)i, criteria->items[i]);
-	return r < 0 ? r : remove_marked(tx, id);
+	return r;
 }
 
 #define CRITERION_COLUMNS "SELECT id, criterion_str, label, created_at, rule FROM criteria"
@@ -339,10 +367,8 @@ static int update(struct tx *tx, int64_t id, const void *content, void *prepared
 
 static int discard(struct tx *tx, int64_t id)
 {
-	int r = mark_all(tx, id);
+	int r = retire_all(tx, id);
 
-	if (r >= 0)
-		r = remove_marked(tx, id);
 	return r < 0 ? r : db_run(tx->db, "DELETE FROM criterion_set_links WHERE criterion_set_id = ?1",
 				  "i", id);
 }
@@ -486,9 +512,7 @@ int criterion_delete(struct tx *tx, struct method_run *op)
 	if (r < 0)
 		return r;
 	set_id = column_int(q, 0);
-	r = db_run(tx->db, "UPDATE criteria SET position = -1 WHERE id = ?1", "i", request->id);
-	if (r >= 0)
-		r = remove_marked(tx, set_id);
+	r = retire(tx, set_id, request->id, NULL);
 	return r < 0 ? r : set_changed(tx, set_id);
 }
 
@@ -502,12 +526,11 @@ int criterion_set_clear(struct tx *tx, struct method_run *op)
 	if (r >= 0)
 		r = resource_resolve(tx, &resource_criterion_set, &op->scope, request->criterion_set, &id);
 	if (r >= 0)
-		r = mark_all(tx, id);
+		r = retire_all(tx, id);
 	if (r < 0)
 		return r;
 	reply->removed = r;
-	r = remove_marked(tx, id);
-	return r < 0 ? r : set_changed(tx, id);
+	return set_changed(tx, id);
 }
 
 /* ---- What was made up for a prompt template ---- */
@@ -548,9 +571,7 @@ int criterion_set_extend(struct tx *tx, int64_t template_id, const struct criter
 
 	r = find_linked(tx, template_id, ret_set_id, &place);
 	if (r >= 0 && replace)
-		r = mark_all(tx, *ret_set_id);
-	if (r >= 0 && replace)
-		r = remove_marked(tx, *ret_set_id);
+		r = retire_all(tx, *ret_set_id);
 	if (r >= 0)
 		r = db_int(tx->db, &position, "SELECT max(position) FROM criteria"
 					      " WHERE criterion_set_id = ?1 AND position IS NOT NULL",
