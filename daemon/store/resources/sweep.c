@@ -172,24 +172,34 @@ static int next_due(struct db *db, int64_t now, int64_t *ret_usec)
 	return 0;
 }
 
+/* How many uploads were given up. */
+static int give_up(struct db *db, int64_t now)
+{
+	return db_run(db, "UPDATE row_batches SET dead = 1 WHERE id IN (SELECT id FROM row_batches"
+			  " WHERE sequence IS NULL AND created_at < ?1 AND NOT dead LIMIT ?2)",
+		      "ib", now - SWEEP_UPLOAD_AGE_USEC, CHUNK_BATCHES);
+}
+
+/* How many, that nobody goes on with any more, were forgotten. */
+static int forget(struct db *db, int64_t now)
+{
+	return db_run(db, "DELETE FROM row_batches WHERE id IN (SELECT id FROM row_batches"
+			  " WHERE sequence IS NULL AND dead AND created_at < ?1 LIMIT ?2)",
+		      "ib", now - TOMBSTONE_USEC, CHUNK_BATCHES);
+}
+
 int sweep_step(struct db *db, struct secret_changes *secrets, int64_t now, int64_t *ret_next_usec)
 {
-	int r;
+	int r = give_up(db, now);
 
-	r = db_run(db, "UPDATE row_batches SET dead = 1"
-		       " WHERE sequence IS NULL AND created_at < ?1 AND NOT dead",
-		   "i", now - SWEEP_UPLOAD_AGE_USEC);
-	if (r >= 0)
+	if (r >= 0 && r < CHUNK_BATCHES)
 		r = sweep_projects(db, secrets, now);
 	if (r == 0)
 		r = sweep_cleared(db);
 	if (r == 0)
 		r = sweep_dead(db);
-	if (r > 0)
-		*ret_next_usec = SWEEP_PAUSE_USEC;
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = db_run(db, "DELETE FROM row_batches WHERE sequence IS NULL AND dead AND created_at < ?1",
-		   "i", now - TOMBSTONE_USEC);
-	return r < 0 ? r : next_due(db, now, ret_next_usec);
+	if (r == 0 && (r = forget(db, now)) < CHUNK_BATCHES)
+		return r < 0 ? r : next_due(db, now, ret_next_usec);
+	*ret_next_usec = SWEEP_PAUSE_USEC;
+	return r < 0 ? r : 0;
 }

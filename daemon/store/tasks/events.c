@@ -369,7 +369,7 @@ int task_logs_list(struct tx *tx, struct method_run *op)
  * task's story.
  */
 
-#define CHUNK_LINES 2000
+#define CHUNK_LINES 1000 // of each of which a number may be kept
 
 /* 1: all its lines are gone. */
 static int prune_task(struct tx *tx, struct tasks_prune *op, int64_t task_id, int64_t *left)

@@ -9,7 +9,7 @@
 #include "daemon/store/runs/experiment.h"
 #include "daemon/store/tasks.h"
 
-#define CHUNK_EVENTS 2000
+#define CHUNK_EVENTS 500 // of each of which a number may be kept
 #define CHUNK_EXPERIMENTS 20 // each is looked for in all that waits and runs
 
 /* Whether it ended before ?1. What has no task was made, and changed, before. */

@@ -15,6 +15,7 @@
 #include "daemon/store/runs/run_walk.h"
 
 #define STEP 400 // pairs of row and epoch, and rows alike, that one transaction looks at
+#define STEP_ROWS 1000 // that it writes, and the rest of the answer that it is at then
 #define ALIKE_MAX 1000 // rows of one hash that are looked at for one row
 #define CHUNKS_A_LOOK 8 // of rows, in which none was found, cost as much as a look at one
 #define SOURCES_MAX 4 // earlier experiments, the newest first
@@ -28,6 +29,7 @@ struct taking {
 	int64_t last_chunk; // of rows, see template_variables_by_hash
 	int64_t responses; // taken in this step, and so are the ratings
 	int64_t ratings;
+	int64_t rows; // that the connection had changed before
 	struct pair_walk walk;
 };
 
@@ -186,7 +188,11 @@ static int take(struct pair_walk *walk, sqlite3_stmt *q)
 	if (column_int(q, 2))
 		return 0;
 	r = find_answer(taking, row_id, column_int(q, 1), walk->at.epoch, &id);
-	return r <= 0 ? r : copy_answer(taking, row_id, id);
+	if (r > 0)
+		r = copy_answer(taking, row_id, id);
+	if (db_rows_changed(taking->tx->db) - taking->rows >= STEP_ROWS)
+		walk->left = 0;
+	return r;
 }
 
 /* An earlier one may have what this one had not. */
@@ -230,7 +236,7 @@ static int run_take_over_run(struct tx *tx, struct run_take_over *op)
 
 	if (!taking)
 		return -ENOMEM;
-	*taking = (struct taking){ .tx = tx, .op = op };
+	*taking = (struct taking){ .tx = tx, .op = op, .rows = db_rows_changed(tx->db) };
 	taking->walk = (struct pair_walk){
 		.tx = tx,
 		.run = &taking->run,

@@ -8,6 +8,7 @@
 #include "daemon/store/runs/responses/response_order.h"
 
 #define CHUNK 500 // responses that one step looks at
+#define CHUNK_ROWS 500 // that one step changes of responses, and of what one of them has
 #define CHUNK_USEC 10000 // texts may be long: it ends after so much time as well
 #define LISTS_MAX 8 // of responses, in other tasks, that one step compares with; of more, all stay
 
@@ -35,7 +36,9 @@ static int has_work(struct dying *dying, int64_t after, struct dying *ret_dying)
 		   "SELECT e.id, e.run_id, e.swept_response_id, EXISTS (SELECT 1 FROM experiments b"
 		   "  WHERE b.source_experiment_id = e.id AND b.deleted_at IS NULL)"
 		   " OR coalesce((SELECT " IS_LAST("r.id") " AND r.response_text IS NULL"
-		   "  AND r.tool_calls IS NULL FROM responses r WHERE r.run_id = e.run_id"
+		   "  AND r.tool_calls IS NULL AND NOT EXISTS (SELECT 1 FROM response_verdicts v"
+		   "   WHERE v.run_id = e.run_id AND v.block <= e.swept_response_id)"
+		   "  FROM responses r WHERE r.run_id = e.run_id"
 		   "  AND r.id > e.swept_response_id ORDER BY r.id LIMIT 1), 0)"
 		   " FROM experiments e INDEXED BY experiments_dying WHERE e.swept_response_id IS NOT NULL AND e.id > ?1"
 		   " ORDER BY e.id LIMIT 1", "i", after);
@@ -67,22 +70,31 @@ static int find_kept(struct dying *dying)
 	return r;
 }
 
-/* Its texts are gone, at least. */
+/* Its texts are gone, at least. 1: not yet all of them. */
 static int empty(struct db *db, int64_t response_id)
 {
 	int r;
 
+	r = db_run(db, "UPDATE ratings SET reasoning = NULL, raw_text = NULL WHERE id IN (SELECT id FROM ratings"
+		       " WHERE response_id = ?1 AND (reasoning IS NOT NULL OR raw_text IS NOT NULL) LIMIT ?2)",
+		   "ib", response_id, CHUNK_ROWS);
+	if (r < 0 || r == CHUNK_ROWS)
+		return r < 0 ? r : 1;
 	r = db_run(db, "UPDATE responses SET response_text = NULL, tool_calls = NULL, annotation = NULL"
 		       " WHERE id = ?1", "i", response_id);
-	return r < 0 ? r : db_run(db, "UPDATE ratings SET reasoning = NULL, raw_text = NULL"
-				      " WHERE response_id = ?1", "i", response_id);
+	return r < 0 ? r : 0;
 }
 
+/* 1: it has more ratings than go at once. */
 static int discard(struct db *db, int64_t response_id)
 {
-	int r = db_run(db, "DELETE FROM ratings WHERE response_id = ?1", "i", response_id);
+	int r = db_run(db, "DELETE FROM ratings WHERE id IN (SELECT id FROM ratings WHERE response_id = ?1 LIMIT ?2)",
+		       "ib", response_id, CHUNK_ROWS);
 
-	return r < 0 ? r : db_run(db, "DELETE FROM responses WHERE id = ?1", "i", response_id);
+	if (r < 0 || r == CHUNK_ROWS)
+		return r < 0 ? r : 1;
+	r = db_run(db, "DELETE FROM responses WHERE id = ?1", "i", response_id);
+	return r < 0 ? r : 0;
 }
 
 /* Nothing of it is left: the rows that it was pinned to may go, if nobody else is. */
@@ -104,8 +116,11 @@ static int unpin(struct dying *dying)
 
 static int end(struct dying *dying)
 {
-	int r = unpin(dying);
+	int r = response_blocks_delete(dying->db, dying->run_id, dying->swept_id, CHUNK_ROWS);
 
+	if (r != 0)
+		return r;
+	r = unpin(dying);
 	return r < 0 ? r : db_run(dying->db, "UPDATE experiments SET swept_response_id = NULL,"
 					     " results = NULL WHERE id = ?1", "i", dying->id);
 }
@@ -138,21 +153,21 @@ static int read_chunk(struct dying *dying, struct chunk *chunk)
 /* The last waits, without its texts, for one that is newer. */
 static int sweep_chunk(struct dying *dying, const struct chunk *chunk)
 {
-	int64_t until = clock_monotonic_usec() + CHUNK_USEC;
+	int64_t until = clock_monotonic_usec() + CHUNK_USEC, rows = db_rows_changed(dying->db);
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < chunk->n && clock_monotonic_usec() < until; i++) {
+	for (size_t i = 0; i < chunk->n && clock_monotonic_usec() < until &&
+			   db_rows_changed(dying->db) - rows < CHUNK_ROWS; i++) {
 		r = response_order_take(dying->db, chunk->ids[i]);
-		if (r >= 0 && chunk->fates[i] == 1) {
-			r = empty(dying->db, chunk->ids[i]);
+		if (r >= 0)
+			r = chunk->fates[i] == 1 ? empty(dying->db, chunk->ids[i]) :
+			    chunk->fates[i] == 0 ? discard(dying->db, chunk->ids[i]) : 0;
+		if (r != 0 || chunk->fates[i] == 1)
 			break;
-		}
-		if (r >= 0 && chunk->fates[i] == 0)
-			r = discard(dying->db, chunk->ids[i]);
 		dying->swept_id = chunk->ids[i];
 	}
 	if (r >= 0)
-		r = response_blocks_delete(dying->db, dying->run_id, dying->swept_id);
+		r = response_blocks_delete(dying->db, dying->run_id, dying->swept_id, CHUNK_ROWS);
 	return r < 0 ? r : db_run(dying->db, "UPDATE experiments SET swept_response_id = ?2 WHERE id = ?1",
 				  "ii", dying->id, dying->swept_id);
 }

@@ -44,7 +44,9 @@ int response_block_widen(struct db *db, int64_t response_id)
 				       " CROSS JOIN ratings p ON p.response_id = r.id AND p.judge_id IS NULL"
 				       " WHERE r.id = ?1 AND response_verdicts.run_id = r.run_id"
 				       " AND response_verdicts.block = " BLOCK_OF_RESPONSE
-				       " AND response_verdicts.measure_id = p.measure_id", "i", response_id);
+				       " AND response_verdicts.measure_id = p.measure_id"
+				       " AND NOT (response_verdicts.rated AND response_verdicts.yes"
+				       "  AND response_verdicts.no)", "i", response_id);
 }
 
 /* ---- Verdicts ---- */
@@ -99,7 +101,7 @@ int response_block_verdicts(struct db *db, int64_t run_id)
 {
 	int left = LOOKS_A_STEP, r = 1;
 
-	for (; r > 0 && left > 0; left--) {
+	for (; r > 0 && left > 0; left -= 4) {
 		int64_t after = 0, block = 0;
 		QUERY q = NULL;
 
@@ -141,12 +143,16 @@ int response_block_last(struct db *db, int64_t run_id, int64_t *ret_block)
 	return db_int(db, ret_block, "SELECT max(block) FROM response_blocks WHERE run_id = ?1", "i", run_id);
 }
 
-int response_blocks_delete(struct db *db, int64_t run_id, int64_t last)
+int response_blocks_delete(struct db *db, int64_t run_id, int64_t last, int max)
 {
-	int r = db_run(db, "DELETE FROM response_verdicts WHERE run_id = ?1 AND block <= ?2", "ii", run_id, last);
+	int r = db_run(db, "DELETE FROM response_verdicts WHERE (run_id, block, measure_id, judge_id) IN"
+			   " (SELECT run_id, block, measure_id, judge_id FROM response_verdicts"
+			   "  WHERE run_id = ?1 AND block <= ?2 LIMIT ?3)", "iib", run_id, last, max);
 
-	return r < 0 ? r : db_run(db, "DELETE FROM response_blocks WHERE run_id = ?1 AND block <= ?2", "ii", run_id,
-				  last);
+	if (r < 0 || r == max)
+		return r < 0 ? r : 1;
+	r = db_run(db, "DELETE FROM response_blocks WHERE run_id = ?1 AND block <= ?2", "ii", run_id, last);
+	return r < 0 ? r : 0;
 }
 
 /* ---- Looking ---- */

@@ -39,7 +39,8 @@ int response_block_widen_verdict(struct db *db, const struct response_verdict *v
 int response_block_verdicts(struct db *db, int64_t run_id);
 /* The last of the run's; 0: it has none. */
 int response_block_last(struct db *db, int64_t run_id, int64_t *ret_block);
-int response_blocks_delete(struct db *db, int64_t run_id, int64_t last); // up to that response
+/* Those up to that response, and at most so many of their verdicts. 1: there are more. */
+int response_blocks_delete(struct db *db, int64_t run_id, int64_t last, int max);
 
 /* The next block behind a place that may have what the filter lets through. 0: none may. */
 int response_block_find(struct tx *tx, const struct run_row *run, const struct response_filter *filter,

@@ -419,12 +419,13 @@ static int add_verdict(struct adding *adding, int64_t response_id, const struct 
 		   run->owner_uid, run->project_id, response_id, verdict->measure_id,
 		   value_of(rating->edited->rating), rating->edited->reasoning, adding->tx->now);
 	adding->changed = adding->changed || r > 0;
-	return r > 0 ? response_block_widen(db, response_id) : r;
+	return r;
 }
 
 static int add(struct adding *adding, const struct made *made)
 {
 	const struct ellu_made_response *response = made->response;
+	bool edited = false;
 	int64_t id;
 	int r = find_present(adding, made, &id);
 
@@ -436,9 +437,11 @@ static int add(struct adding *adding, const struct made *made)
 		adding->added[response->epoch - 1]++;
 		adding->changed = true;
 	}
-	for (size_t i = 0; r >= 0 && i < response->n_ratings; i++)
+	for (size_t i = 0; r >= 0 && i < response->n_ratings; i++) {
 		r = add_verdict(adding, id, response->ratings[i], &made->verdicts[i]);
-	return r;
+		edited = edited || response->ratings[i]->edited;
+	}
+	return r >= 0 && edited ? response_block_widen(adding->tx->db, id) : r;
 }
 
 /* How many there are decides what the run may do; the rest is counted when it does. Others have paid for
