@@ -341,6 +341,11 @@ int64_t db_steps(struct db *db)
 	return steps;
 }
 
+int64_t db_rows_changed(struct db *db)
+{
+	return sqlite3_total_changes64(db->handle);
+}
+
 void statement_reset(sqlite3_stmt **statement)
 {
 	if (!*statement)

@@ -75,6 +75,9 @@ int db_check_place(struct db *db);
 /* What all statements have cost since it was last asked, in steps of SQLite's machine. */
 int64_t db_steps(struct db *db);
 
+/* Rows that it has changed in all. */
+int64_t db_rows_changed(struct db *db);
+
 /* Notes what went wrong with the connection and answers the errno for it. */
 int db_failed(struct db *db, int code);
 /* Forgets what was noted: it has been dealt with. */

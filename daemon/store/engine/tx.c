@@ -7,6 +7,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/store/engine/operation_check.h"
 #include "daemon/store/engine/store_internal.h"
 #include "proto/generated/interface.h"
 #include "proto/limits.h"
@@ -85,7 +86,7 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 		.now = now,
 		.alone = alone,
 	};
-	int64_t began = clock_thread_usec();
+	int64_t began = clock_thread_usec(), rows = db_rows_changed(db);
 	int r;
 
 	request->fault.code = 0;
@@ -93,8 +94,10 @@ int tx_run(struct store *store, struct db *db, int64_t now, struct store_request
 	request->spent = NULL;
 	r = request->run(&tx, request);
 	request->took_usec += clock_thread_usec() - began;
-	if (db->checked)
+	if (db->checked) {
 		request->steps += db_steps(db);
+		operation_check(request->name, db_rows_changed(db) - rows);
+	}
 	request->first_event = r < 0 ? 0 : tx.first_event;
 	request->last_event = r < 0 ? 0 : tx.last_event;
 	return r >= 0 && tx.oom ? -ENOMEM : r;

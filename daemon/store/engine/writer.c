@@ -19,6 +19,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/store/engine/operation_check.h"
 #include "daemon/store/engine/store_internal.h"
 #include "daemon/store/engine/tx.h"
 
@@ -462,7 +463,7 @@ void writer_sweep_in(struct writer *writer, int64_t usec)
 static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 {
 	struct writer *writer = userdata;
-	int64_t next, begun = clock_monotonic_usec();
+	int64_t next, begun = clock_monotonic_usec(), rows = db_rows_changed(&writer->db);
 	int r;
 
 	(void)fd;
@@ -477,6 +478,8 @@ static void on_sweep(evutil_socket_t fd, short events, void *userdata)
 	if (r >= 0)
 		r = writer->sweep_step(&writer->db, &writer->secrets, clock_wall_usec(), &next);
 	(void)stopwatch_operation(&writer->store->stopwatch, "sweep", begun);
+	if (writer->db.checked)
+		operation_check("sweep", db_rows_changed(&writer->db) - rows);
 	if (r < 0 || commit(writer) < 0) {
 		batch_aborted(writer, NULL);
 		writer_sweep_in(writer, STORE_RETRY_USEC);
