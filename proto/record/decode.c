@@ -18,7 +18,8 @@
 #include "proto/text/utf8.h"
 
 struct decoder {
-	enum record_source source;
+	enum record_source source; // FROM_CLIENT of a dialect's, too
+	bool is_dialect;
 	struct arena *arena;
 	struct fault *fault;
 	size_t path_size;
@@ -474,7 +475,7 @@ static int check_choices(struct decoder *decoder, const struct record_type *type
 			path_push(decoder, type->exactly_one[0]);
 		return refuse_choice(decoder, "exactly", type->exactly_one);
 	}
-	if (type->at_most_one && n_given(type->at_most_one, json) > 1) {
+	if (type->at_most_one && !decoder->is_dialect && n_given(type->at_most_one, json) > 1) {
 		path_push(decoder, type->at_most_one[0]);
 		return refuse_choice(decoder, "at most", type->at_most_one);
 	}
@@ -513,7 +514,12 @@ int record_decode(const struct record_type *type, json_object *json, enum record
 		  const char *path_prefix, struct arena *arena, void **ret_record,
 		  struct fault *fault)
 {
-	struct decoder decoder = { .source = source, .arena = arena, .fault = fault };
+	struct decoder decoder = {
+		.source = source == FROM_DIALECT ? FROM_CLIENT : source,
+		.is_dialect = source == FROM_DIALECT,
+		.arena = arena,
+		.fault = fault,
+	};
 	const void *record;
 	int r;
 

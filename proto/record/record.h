@@ -16,6 +16,7 @@
 /* Who made the JSON. */
 enum record_source {
 	FROM_CLIENT, // every constraint holds, unknown fields are refused, defaults are filled in
+	FROM_DIALECT, // the same, but what at most one of is given of may go together, as in another interface
 	FROM_DAEMON, // unknown fields are ignored, types must fit
 	FROM_STORE, // like FROM_DAEMON, and defaults are filled in
 };

@@ -629,6 +629,39 @@ START_TEST(chat)
 }
 END_TEST
 
+#define CALLED "{'role':'user','content':'a'},{'role':'assistant','content':%s,'tool_calls':[{'id':'1'," \
+	       "'type':'function','function':{'name':'f','arguments':'{}'}}]},"                          \
+	       "{'role':'tool','tool_call_id':'1','content':%s}"
+#define ANSWERED "{'role':'user','content':'a'},{'role':'assistant','content':%s},{'role':'user','content':'b'}"
+
+static json_object *chat_of(int status, const char *messages)
+{
+	return POST(status, CHAT, text("{'model':'local','messages':[%s]}", messages));
+}
+
+/* What clients of OpenAI's send back as it came, and what its models take together. */
+START_TEST(histories)
+{
+	static const char *const nothing[] = { "null", "[]", "''" };
+	json_object *json;
+
+	begin_with_sim("--stream_chunk_bytes=0");
+	for (size_t i = 0; i < sizeof(nothing) / sizeof(*nothing); i++) {
+		chat_of(200, text(CALLED, nothing[i], nothing[i]));
+		chat_of(200, text(ANSWERED, nothing[i]));
+		ck_assert_str_eq(at_text(sim_last_request(sim), "messages.1.content"), "");
+	}
+	json = chat_of(400, "{'role':'user','content':[]}");
+	ck_assert_str_eq(at_text(json, "error.param"), "messages[0].content");
+	POST(200, CHAT, ASK(",'temperature':0.5,'reasoning_effort':'low'"));
+	json = sim_last_request(sim);
+	ck_assert_double_eq(at_number(json, "temperature"), 0.5);
+	ck_assert_str_eq(at_text(json, "reasoning_effort"), "low");
+	end();
+	sim_stop(sim);
+}
+END_TEST
+
 /* A client that goes away while its answer is made ends the call at the provider. */
 START_TEST(cancelled)
 {
@@ -651,5 +684,6 @@ END_TEST
 
 int main(void)
 {
-	return RUN_SUITE(handshake_and_errors, rows, filters, experiments, run_otherwise, samples, scenarios, agents, of_another_project, too_much, revoked, chat, cancelled);
+	return RUN_SUITE(handshake_and_errors, rows, filters, experiments, run_otherwise, samples, scenarios, agents, of_another_project, too_much, revoked, chat, histories,
+			 cancelled);
 }

@@ -232,8 +232,8 @@ void http_call(struct http_exchange *exchange, const struct method *method, json
 	int r;
 
 	arena_init(&arena);
-	r = record_decode(method->request, parameters ? parameters : empty, FROM_CLIENT, "", &arena,
-			  &request, &fault);
+	r = record_decode(method->request, parameters ? parameters : empty,
+			  how->passes_on ? FROM_DIALECT : FROM_CLIENT, "", &arena, &request, &fault);
 	json_object_put(empty);
 	if (r == 0) {
 		http_call_decoded(exchange, method, request, &arena, how);

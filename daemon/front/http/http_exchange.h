@@ -135,6 +135,7 @@ struct http_call {
 	void *request;
 	struct arena arena;
 	bool more;
+	bool passes_on; // what excludes each other here is the model's to refuse
 	struct user_charge requests;
 	struct user_charge expected;
 	struct user_waiter waiter;

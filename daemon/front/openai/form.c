@@ -138,11 +138,27 @@ static json_object *tool_calls_of(struct json_maker *maker, json_object *given, 
 	return calls;
 }
 
+/* What a model or a tool answered may be nothing, which clients send back as null or as an empty list. */
+static void put_content(struct json_maker *maker, json_object *message, json_object *given, const char *path,
+			struct fault *fault)
+{
+	json_object *content = member(given, "content");
+	bool is_answer = member_says(given, "role", "assistant") || member_says(given, "role", "tool");
+
+	if (array_length(content) > 0)
+		put(maker, message, "parts", parts_of(maker, content, path, fault));
+	else if (content && !json_object_is_type(content, json_type_array))
+		put_copy(maker, message, "content", given, "content");
+	else if (member(given, "refusal"))
+		put_copy(maker, message, "content", given, "refusal");
+	else if (is_answer && array_length(member(given, "tool_calls")) == 0)
+		put_text(maker, message, "content", "");
+}
+
 static json_object *message_of(struct json_maker *maker, json_object *given, const char *path,
 			       struct fault *fault)
 {
-	json_object *message = make_object(maker), *content = member(given, "content");
-	json_object *calls = member(given, "tool_calls");
+	json_object *message = make_object(maker), *calls = member(given, "tool_calls");
 	char field[PATH_SIZE];
 
 	if (!wants(given, json_type_object, path, "a message: an object with role and content", fault))
@@ -151,12 +167,7 @@ static json_object *message_of(struct json_maker *maker, json_object *given, con
 	put_present(maker, message, "tool_call_id", given, "tool_call_id");
 	put_present(maker, message, "name", given, "name");
 	path_put(field, "%s.content", path);
-	if (json_object_is_type(content, json_type_array))
-		put(maker, message, "parts", parts_of(maker, content, field, fault));
-	else if (content)
-		put_copy(maker, message, "content", given, "content");
-	else
-		put_present(maker, message, "content", given, "refusal");
+	put_content(maker, message, given, field, fault);
 	path_put(field, "%s.tool_calls", path);
 	if (calls && wants(calls, json_type_array, field, "a list", fault) && array_length(calls) > 0)
 		put(maker, message, "tool_calls", tool_calls_of(maker, calls, field, fault));

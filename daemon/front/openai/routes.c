@@ -173,7 +173,7 @@ static void on_free(struct http_exchange *exchange)
 static void serve_chat(struct http_exchange *exchange)
 {
 	const char *key = http_header(&exchange->head, "idempotency-key");
-	struct http_call how = { .answered = on_answer, .failed = on_failure };
+	struct http_call how = { .answered = on_answer, .failed = on_failure, .passes_on = true };
 	struct chat *chat = calloc(1, sizeof(*chat));
 	struct fault fault = { 0 };
 
