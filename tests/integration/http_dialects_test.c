@@ -92,6 +92,7 @@ START_TEST(handshake_and_errors)
 	POST(422, PROJECT "/llm_configs", "{'name':'c','llm_model_name':'m','input_price_per_mtok':'dear'}");
 	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'AGENTIC','generate':true}");
 	POST(501, PROJECT "/experiments", "{'name':'E','evaluation_mode':'MULTI_TURN'}");
+	GET(200, PROJECT "/llm_configs?name=none&version=1"); // which has none
 	json = GET(200, PROJECT "/prompt_templates?name=P&version=1");
 	ck_assert_str_eq(at_text(json, "items.0.messages.0.content"), "Say {{word}}.");
 	ck_assert_int_eq(at_count(GET(200, PROJECT "/prompt_templates?name=none"), "items"), 0);

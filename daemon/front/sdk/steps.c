@@ -498,7 +498,7 @@ json_object *step_list_named(struct asking *asking, const char *project, const c
 	const struct fault *fault;
 
 	ref = ref_name(&asking->maker, name);
-	if (step_version(asking) && step_query_id(asking, "version") > 0)
+	if (strcmp(field, "prompt_template") == 0 && step_version(asking) && step_query_id(asking, "version") > 0)
 		put_int(&asking->maker, ref, "version", step_query_id(asking, "version"));
 	put(&asking->maker, parameters, field, ref);
 	found = member(ask_unless(asking, method, parameters, ELLU_E_NOT_FOUND, &fault), field);
