@@ -206,6 +206,7 @@ START_TEST(power)
 		{ "$0 power --difference 10% --power 90% --format csv | head -n 3 | tail -n 1", "10,10,", 0 },
 		{ "$0 power --difference 5% --changed 20% --json",
 		  "{\"items\":[{\"cases_that_change\":20.0,\"points\":5.0,\"cases\":626,\"seen_in\":80.0}]}\n", 0 },
+		{ "$0 power --difference 0.0000000001% --changed 20% --format jsonl", "\"cases\":15697759468", 0 },
 		{ "$0 power --cases 200 --format jsonl | grep -c '^{.*}$'", "5\n", 0 },
 		{ "$0 power 2>&1", "expected --difference", 2 },
 		{ "$0 power --difference 5% --cases 10 2>&1", "expected either", 2 },

@@ -103,12 +103,15 @@ static void add_row(struct table *table, const struct question *solved)
 static json_object *row_json(const struct question *solved)
 {
 	json_object *json = json_object_new_object();
+	char cases[400]; // the largest number
 
 	json_object_object_add(json, "cases_that_change", json_object_new_double(solved->discordant * 100));
 	if (!isnan(solved->difference))
 		json_object_object_add(json, "points", json_object_new_double(solved->difference * 100));
-	if (!isnan(solved->cases))
-		json_object_object_add(json, "cases", json_object_new_int64((int64_t) solved->cases));
+	if (isfinite(solved->cases)) {
+		snprintf(cases, sizeof(cases), "%.0f", solved->cases);
+		json_object_object_add(json, "cases", json_object_new_double_s(solved->cases, cases));
+	}
 	json_object_object_add(json, "seen_in", json_object_new_double(solved->power * 100));
 	return json;
 }
