@@ -82,15 +82,17 @@ static int read_facts(struct tx *tx, struct run_case *item)
 	return 0;
 }
 
-#define CASES_FEW 16 // most runs have no more; doubled as they come
+#define CASES_FEW 16 // most runs have no more; what was outgrown stays in the page's memory, so few times
 
 static int make_room(struct scan *scan)
 {
-	size_t n = scan->n_cases ? 2 * scan->n_cases : CASES_FEW;
+	size_t n = scan->n_cases ? 4 * scan->n_cases : CASES_FEW;
 	struct run_case *cases;
 
 	if (scan->n_cases < scan->n_cases_max)
 		return 0;
+	if (n > scan->left && scan->n_cases < scan->left)
+		n = scan->left;
 	cases = tx_array(scan->tx, n, sizeof(*cases));
 	if (!cases)
 		return -ENOMEM;
