@@ -53,7 +53,6 @@ static int on_key(void *userdata, const char *section, const char *key, const ch
 	} else if (*place) {
 		complain(&conf->complaint, "%s is said already; what begins with blanks goes on with the line before", key);
 	} else {
-		free((char *) *place);
 		*place = strdup(value);
 		return *place != NULL;
 	}
