@@ -24,21 +24,32 @@ void start(void)
 	connect_client();
 }
 
-sd_bus_message *call(const char *path, const char *interface, const char *method, const char *types, ...)
+/* What sd_bus_call() came to. */
+static int exchange(const char *path, const char *interface, const char *method, const char *types,
+		    va_list arguments, sd_bus_error *error, sd_bus_message **ret_reply)
 {
-	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *message = NULL, *reply = NULL;
-	va_list arguments;
+	sd_bus_message *message = NULL;
 	int r;
 
 	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, path, interface,
 							method), 0);
-	va_start(arguments, types);
 	ck_assert_int_ge(sd_bus_message_appendv(message, types, arguments), 0);
-	va_end(arguments);
-	r = sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, &reply);
-	ck_assert_msg(r >= 0, "%s: %s: %s", method, error.name, error.message);
+	r = sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), error, ret_reply);
 	sd_bus_message_unref(message);
+	return r;
+}
+
+sd_bus_message *call(const char *path, const char *interface, const char *method, const char *types, ...)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *reply = NULL;
+	va_list arguments;
+	int r;
+
+	va_start(arguments, types);
+	r = exchange(path, interface, method, types, arguments, &error, &reply);
+	va_end(arguments);
+	ck_assert_msg(r >= 0, "%s: %s: %s", method, error.name, error.message);
 	return reply;
 }
 
@@ -46,18 +57,13 @@ void refused(const char *name, const char *path, const char *interface, const ch
 	     const char *types, ...)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
-	sd_bus_message *message = NULL;
 	va_list arguments;
 
-	ck_assert_int_ge(sd_bus_message_new_method_call(client, &message, NAME, path, interface,
-							method), 0);
 	va_start(arguments, types);
-	ck_assert_int_ge(sd_bus_message_appendv(message, types, arguments), 0);
+	ck_assert_int_lt(exchange(path, interface, method, types, arguments, &error, NULL), 0);
 	va_end(arguments);
-	ck_assert_int_lt(sd_bus_call(client, message, (uint64_t)(WAIT_SECONDS * 1e6), &error, NULL), 0);
 	ck_assert_str_eq(error.name, name);
 	sd_bus_error_free(&error);
-	sd_bus_message_unref(message);
 }
 
 static int on_error(sd_bus_message *message, void *userdata, sd_bus_error *error)
